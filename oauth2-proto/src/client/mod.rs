@@ -1,0 +1,182 @@
+//! Floor 2: who we are and whom we talk to. Builds requests, knows no state.
+
+mod authentication;
+mod authorization_request;
+mod policy;
+mod revocation;
+mod server;
+
+use alloc::string::String;
+use core::fmt;
+use core::time::Duration;
+
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
+use http::{HeaderMap, HeaderValue, Method, Request, Uri};
+
+pub use authentication::Authentication;
+use authentication::Credentials;
+pub use authorization_request::AuthorizationRequest;
+pub(crate) use policy::Policy;
+pub use server::Server;
+
+use crate::error::Misuse;
+use crate::value::{Body, Fingerprint, Secret};
+use crate::wire::Form;
+
+/// Who we are to one authorization server: client_id, authentication and the server's endpoints.
+///
+/// Make it once and share it (`Arc<Client>`) between all logins. It holds no tokens.
+///
+/// ```
+/// use oauth2_proto::{Client, Server};
+///
+/// let server = Server::new("https://as.example/authorize", "https://as.example/token")?;
+/// let public = Client::new("my-app", server.clone());
+/// let confidential = Client::new("my-service", server).with_secret("from a safe place");
+/// # Ok::<(), oauth2_proto::Misuse>(())
+/// ```
+#[derive(Clone)]
+pub struct Client {
+    id: String,
+    server: Server,
+    fingerprint: Fingerprint,
+    credentials: Credentials,
+    /// The header fields of every token request, built once.
+    headers: HeaderMap,
+    policy: Policy,
+}
+
+impl Client {
+    /// A public client: it identifies itself with `client_id` and has no secret.
+    #[must_use]
+    pub fn new(id: impl Into<String>, server: Server) -> Self {
+        let id = id.into();
+        let server = server.with_client_id(&id);
+        let fingerprint = Fingerprint::new(&id, server.identity());
+        let mut client = Self {
+            id,
+            server,
+            fingerprint,
+            credentials: Credentials::Pairs(Secret::new(String::new())),
+            headers: HeaderMap::new(),
+            policy: Policy::default(),
+        };
+        client.authenticate(&Authentication::None);
+        client
+    }
+
+    /// Authenticates with `client_secret_basic`, which every server must support.
+    ///
+    /// See [RFC 6749 §2.3.1](https://www.rfc-editor.org/rfc/rfc6749#section-2.3.1).
+    #[must_use]
+    pub fn with_secret(self, secret: impl Into<Secret>) -> Self {
+        self.with_authentication(Authentication::Basic(secret.into()))
+    }
+
+    /// Authenticates in the given way.
+    #[must_use]
+    pub fn with_authentication(mut self, authentication: Authentication) -> Self {
+        self.authenticate(&authentication);
+        self
+    }
+
+    /// Refreshes this long before expiry (60 s unless told), but never earlier than a quarter of
+    /// the token's lifetime before it.
+    #[must_use]
+    pub const fn with_refresh_window(mut self, window: Duration) -> Self {
+        self.policy.window = window;
+        self
+    }
+
+    /// Gives a token request this long (30 s unless told; at least 3 s) before somebody else may
+    /// send another one. The request itself has to end a sixth earlier.
+    #[must_use]
+    pub const fn with_lease(mut self, lease: Duration) -> Self {
+        self.policy.lease = lease;
+        self
+    }
+
+    /// Refuses answers that are longer than this many bytes (1 MiB unless told).
+    #[must_use]
+    pub const fn with_body_limit(mut self, bytes: usize) -> Self {
+        self.policy.body_limit = bytes;
+        self
+    }
+
+    /// The client_id.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The authorization server.
+    #[must_use]
+    pub const fn server(&self) -> &Server {
+        &self.server
+    }
+
+    /// The longest answer that is read, in bytes: what an HTTP client should stop reading at.
+    #[must_use]
+    pub const fn body_limit(&self) -> usize {
+        self.policy.body_limit
+    }
+
+    pub(crate) const fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    pub(crate) const fn fingerprint(&self) -> Fingerprint {
+        self.fingerprint
+    }
+
+    /// Every method that takes a state asks this first.
+    pub(crate) fn check(&self, fingerprint: Fingerprint) -> Result<(), Misuse> {
+        if self.fingerprint == fingerprint { Ok(()) } else { Err(Misuse::WrongClient) }
+    }
+
+    /// Starts the form of a token request, with room for `capacity` bytes of parameters.
+    pub(crate) fn form(&self, grant_type: &str, capacity: usize) -> Form {
+        let mut form = Form::with_capacity(capacity.saturating_add(self.credentials.form_length()));
+        form.pair("grant_type", grant_type);
+        form
+    }
+
+    /// Authenticates a form and makes it a request to the token endpoint.
+    pub(crate) fn token_request(&self, form: Form) -> Request<Body> {
+        self.post(self.server.token(), form)
+    }
+
+    /// Authenticates a form and makes it a request.
+    fn post(&self, endpoint: &Uri, mut form: Form) -> Request<Body> {
+        if let Credentials::Pairs(pairs) = &self.credentials {
+            form.encoded_pairs(pairs.expose());
+        }
+        let mut request = Request::new(form.into_body());
+        *request.method_mut() = Method::POST;
+        *request.uri_mut() = endpoint.clone();
+        *request.headers_mut() = self.headers.clone();
+        request
+    }
+
+    fn authenticate(&mut self, authentication: &Authentication) {
+        self.credentials = Credentials::new(&self.id, authentication);
+        let mut headers = HeaderMap::with_capacity(3);
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
+        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+        if let Credentials::Header(header) = &self.credentials {
+            headers.insert(AUTHORIZATION, header.clone());
+        }
+        self.headers = headers;
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client")
+            .field("id", &self.id)
+            .field("server", &self.server)
+            .field("credentials", &self.credentials)
+            .field("policy", &self.policy)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,168 @@
+//! Whom we talk to: the endpoints of one authorization server, checked in one place.
+
+use alloc::string::String;
+
+use http::Uri;
+use url::Url;
+
+use crate::error::Misuse;
+use crate::value::is_loopback;
+
+/// The endpoints of an authorization server.
+///
+/// Endpoints are https, except on this machine. When a program talks to several servers, an
+/// attacker who controls one of them can try to be sent a code of another (a *mix-up*). Two things
+/// stop that: name the server's issuer with [`with_issuer`](Self::with_issuer) where it sends `iss`
+/// in its callbacks (RFC 9207), or give each server a redirect URI of its own.
+#[derive(Clone, Debug)]
+pub struct Server {
+    authorization: Option<Url>,
+    token: Endpoint,
+    revocation: Option<Endpoint>,
+    issuer: Option<String>,
+    issuer_required: bool,
+}
+
+#[derive(Clone, Debug)]
+struct Endpoint {
+    url: Url,
+    uri: Uri,
+}
+
+impl Server {
+    /// A server where people log in: its authorization and its token endpoint.
+    ///
+    /// # Errors
+    /// [`Misuse::Url`] when one of them is not an absolute https URL (plain http is for this
+    /// machine only), has a fragment or user information, or the authorization endpoint's query
+    /// already has a parameter that the protocol sets.
+    ///
+    /// See [RFC 6749 §3](https://www.rfc-editor.org/rfc/rfc6749#section-3).
+    pub fn new(authorization: &str, token: &str) -> Result<Self, Misuse> {
+        let name = "authorization endpoint";
+        let authorization = endpoint(name, authorization)?;
+        if authorization.query_pairs().any(|(name, _)| is_machine_parameter(&name)) {
+            return Err(Misuse::Url(name, "already has a parameter that the protocol sets"));
+        }
+        Ok(Self { authorization: Some(authorization), ..Self::token_only(token)? })
+    }
+
+    /// A server where only programs get tokens: its token endpoint.
+    ///
+    /// # Errors
+    /// [`Misuse::Url`], as in [`new`](Self::new).
+    pub fn token_only(token: &str) -> Result<Self, Misuse> {
+        Ok(Self {
+            authorization: None,
+            token: Endpoint::new("token endpoint", token)?,
+            revocation: None,
+            issuer: None,
+            issuer_required: false,
+        })
+    }
+
+    /// Adds the revocation endpoint, which signing out then uses.
+    ///
+    /// # Errors
+    /// [`Misuse::Url`], as in [`new`](Self::new).
+    ///
+    /// See [RFC 7009 §2](https://www.rfc-editor.org/rfc/rfc7009#section-2).
+    pub fn with_revocation(self, revocation: &str) -> Result<Self, Misuse> {
+        let revocation = Endpoint::new("revocation endpoint", revocation)?;
+        Ok(Self { revocation: Some(revocation), ..self })
+    }
+
+    /// Names the issuer: a callback whose `iss` is another one is refused.
+    ///
+    /// Compared as plain strings, so write it exactly as the server does. It becomes the identity
+    /// of this server: stored states belong to client_id and issuer.
+    ///
+    /// See [RFC 9207 §2.4](https://www.rfc-editor.org/rfc/rfc9207#section-2.4).
+    #[must_use]
+    pub fn with_issuer(self, issuer: impl Into<String>) -> Self {
+        Self { issuer: Some(issuer.into()), ..self }
+    }
+
+    /// Refuses callbacks without `iss`, too: for servers whose metadata says
+    /// `authorization_response_iss_parameter_supported`.
+    ///
+    /// See [RFC 9207 §2.4](https://www.rfc-editor.org/rfc/rfc9207#section-2.4).
+    #[must_use]
+    pub fn with_issuer_in_callback(self, issuer: impl Into<String>) -> Self {
+        Self { issuer_required: true, ..self.with_issuer(issuer) }
+    }
+
+    /// The issuer, where it was named.
+    #[must_use]
+    pub fn issuer(&self) -> Option<&str> {
+        self.issuer.as_deref()
+    }
+
+    pub(crate) const fn issuer_required(&self) -> bool {
+        self.issuer_required
+    }
+
+    /// What tells this server from others: its issuer, else its token endpoint.
+    pub(super) fn identity(&self) -> &str {
+        self.issuer.as_deref().unwrap_or_else(|| self.token.url.as_str())
+    }
+
+    pub(super) const fn token(&self) -> &Uri {
+        &self.token.uri
+    }
+
+    pub(super) fn revocation(&self) -> Option<&Uri> {
+        self.revocation.as_ref().map(|endpoint| &endpoint.uri)
+    }
+
+    /// The authorization endpoint with the parameters that are the same for every login.
+    pub(super) fn authorization(&self) -> Result<&Url, Misuse> {
+        self.authorization.as_ref().ok_or(Misuse::NoEndpoint("authorization endpoint"))
+    }
+
+    pub(super) fn with_client_id(mut self, id: &str) -> Self {
+        if let Some(url) = &mut self.authorization {
+            url.query_pairs_mut().append_pair("response_type", "code").append_pair("client_id", id);
+        }
+        self
+    }
+}
+
+impl Endpoint {
+    fn new(name: &'static str, text: &str) -> Result<Self, Misuse> {
+        let url = endpoint(name, text)?;
+        let uri = Uri::try_from(url.as_str()).map_err(|_| Misuse::Url(name, "is not a URI"))?;
+        Ok(Self { url, uri })
+    }
+}
+
+/// The parameters of an authorization request that are the machine's own.
+pub(super) fn is_machine_parameter(name: &str) -> bool {
+    matches!(
+        name,
+        "response_type"
+            | "client_id"
+            | "redirect_uri"
+            | "scope"
+            | "state"
+            | "code_challenge"
+            | "code_challenge_method"
+    )
+}
+
+fn endpoint(name: &'static str, text: &str) -> Result<Url, Misuse> {
+    let url = Url::parse(text).map_err(|_| Misuse::Url(name, "is not an absolute URL"))?;
+    let local = url.scheme() == "http" && url.host_str().is_some_and(is_loopback);
+    // RFC 6749 §3.1, §3.2: the endpoints MUST require TLS. What never leaves this machine may not.
+    if url.scheme() != "https" && !local {
+        return Err(Misuse::Url(name, "must be https (plain http: this machine only)"));
+    }
+    // RFC 6749 §3.1, §3.2: the endpoint URI MUST NOT include a fragment component.
+    if url.fragment().is_some() {
+        return Err(Misuse::Url(name, "must not have a fragment"));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(Misuse::Url(name, "must not have a user name or password"));
+    }
+    Ok(url)
+}

@@ -1,0 +1,326 @@
+//! There are tokens: what they are good for, and until when.
+
+use alloc::borrow::Cow;
+use core::fmt;
+use core::time::Duration;
+
+use http::Request;
+use serde::de::DeserializeOwned;
+
+use super::{
+    Attempt, AwaitingToken, ClientCredentials, Failed, Login, Refreshing, Setbacks, Unauthorized,
+};
+use crate::client::{Client, Policy};
+use crate::error::{Error, Expired, Malformed, Misuse, Problem, Reason};
+use crate::value::{AccessToken, Body, Generation, LoginId, Scope, Secret, Timestamp};
+use crate::wire::{Granted, extra};
+
+/// There are tokens.
+///
+/// Ask for the [token](Self::token) each time it is used. From [`refresh_at`](Self::refresh_at) on,
+/// [refresh](Self::refresh): save the `Refreshing` that comes back, send the request, save what the
+/// answer makes of it. [`Session`](crate::Session) does all that in place.
+///
+/// Whoever can read a stored `Authorized` can act as the person who logged in: store it like a
+/// password.
+#[derive(Debug)]
+pub struct Authorized {
+    pub(crate) login: Login,
+    pub(crate) tokens: Tokens,
+    pub(crate) renewal: Option<Renewal>,
+    /// A resource server refused the access token.
+    pub(crate) rejected: bool,
+    pub(crate) setbacks: Setbacks,
+}
+
+/// One answer of the token endpoint, and when it is good.
+pub(crate) struct Tokens {
+    pub(crate) access: AccessToken,
+    pub(crate) id_token: Option<Secret>,
+    pub(crate) requested: Scope,
+    pub(crate) granted: Scope,
+    /// Members without a meaning here, as the text of a JSON object. May hold tokens, too.
+    pub(crate) extras: Secret,
+    /// When the request was sent: lifetimes count from here.
+    pub(crate) sent_at: Timestamp,
+    pub(crate) refresh_at: Option<Timestamp>,
+    pub(crate) expires_at: Option<Timestamp>,
+}
+
+/// What new tokens are asked for with.
+#[derive(Clone, Debug)]
+pub(crate) enum Renewal {
+    RefreshToken(Secret),
+    ClientCredentials(ClientCredentials),
+}
+
+impl Renewal {
+    pub(super) fn refresh_token(token: Cow<'_, str>) -> Self {
+        Self::RefreshToken(Secret::new(token.into_owned()))
+    }
+}
+
+impl Authorized {
+    /// The access token, unless it has expired or a resource server has rejected it. Refresh then.
+    #[must_use]
+    pub fn token(&self, now: Timestamp) -> Option<&AccessToken> {
+        let expired = self.tokens.expires_at.is_some_and(|expires_at| now >= expires_at);
+        (!expired && !self.rejected).then_some(&self.tokens.access)
+    }
+
+    /// Puts the token on a request.
+    ///
+    /// # Errors
+    /// [`Misuse::WrongClient`]; [`Expired::Token`] when there is no usable token; else as
+    /// [`AccessToken::attach`].
+    pub fn attach<B>(
+        &self,
+        client: &Client,
+        request: &mut Request<B>,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        self.login.check(client)?;
+        self.token(now).ok_or(Error::Expired(Expired::Token))?.attach(request)
+    }
+
+    /// The scope that was granted, which may be less, more or other than what was asked for.
+    #[must_use]
+    pub const fn scope(&self) -> &Scope {
+        &self.tokens.granted
+    }
+
+    /// What was asked for and not granted.
+    #[must_use]
+    pub fn missing_scope(&self) -> Scope {
+        self.tokens.requested.without(&self.tokens.granted)
+    }
+
+    /// What was granted without being asked for.
+    #[must_use]
+    pub fn additional_scope(&self) -> Scope {
+        self.tokens.granted.without(&self.tokens.requested)
+    }
+
+    /// A member of the token answer that OAuth gives no meaning to, such as `instance_url`; `None`
+    /// when it is not there or not a `T`.
+    #[must_use]
+    pub fn extra<T: DeserializeOwned>(&self, name: &str) -> Option<T> {
+        extra(self.tokens.extras.expose(), name)
+    }
+
+    /// The raw ID token. **Its signature has not been checked.**
+    #[must_use]
+    pub const fn id_token(&self) -> Option<&Secret> {
+        self.tokens.id_token.as_ref()
+    }
+
+    /// When to ask for a new token; `None` when this one does not say when it expires.
+    #[must_use]
+    pub const fn refresh_at(&self) -> Option<Timestamp> {
+        self.tokens.refresh_at
+    }
+
+    /// When the access token expires; `None` when the server did not say.
+    #[must_use]
+    pub const fn expires_at(&self) -> Option<Timestamp> {
+        self.tokens.expires_at
+    }
+
+    /// When a person has to log in again: the token's expiry, if nothing can renew it.
+    #[must_use]
+    pub fn login_due_at(&self) -> Option<Timestamp> {
+        if self.renewal.is_some() { None } else { self.tokens.expires_at }
+    }
+
+    /// Whether [`refresh`](Self::refresh) has something to ask with.
+    #[must_use]
+    pub const fn is_renewable(&self) -> bool {
+        self.renewal.is_some()
+    }
+
+    /// The login that these tokens belong to.
+    #[must_use]
+    pub const fn login(&self) -> LoginId {
+        self.login.id
+    }
+
+    /// Asks for new tokens, with the refresh token or by repeating client credentials. Save the
+    /// state that comes back, then send the request.
+    ///
+    /// # Errors
+    /// [`Misuse::WrongClient`]; [`Misuse::NotRenewable`]; [`Misuse::TooEarly`] while a back-off is
+    /// pending. The state stays the same.
+    ///
+    /// See [RFC 6749 §6](https://www.rfc-editor.org/rfc/rfc6749#section-6).
+    pub fn refresh(
+        mut self,
+        client: &Client,
+        now: Timestamp,
+    ) -> Result<(Request<Body>, Refreshing), Failed> {
+        if let Err(misuse) = self.login.check(client) {
+            return Err(Failed::new(misuse, self));
+        }
+        if let Some(due) = self.setbacks.pending(now) {
+            return Err(Failed::new(Misuse::TooEarly(due), self));
+        }
+        let Some(request) = self.renewal_request(client) else {
+            return Err(Failed::new(Misuse::NotRenewable, self));
+        };
+        let lease = client.policy().lease(self.tokens.lifetime());
+        let attempt = Attempt::new(&mut self.setbacks, lease, now);
+        Ok((request, Refreshing { held: self, attempt }))
+    }
+
+    /// Whether it is time to refresh: in the window before expiry, or when the clock says that the
+    /// token comes from the future and so cannot be trusted about its expiry.
+    pub(crate) fn wants_refresh(&self, now: Timestamp) -> bool {
+        now < self.tokens.sent_at || self.tokens.refresh_at.is_some_and(|at| now >= at)
+    }
+
+    pub(crate) const fn generation(&self) -> Generation {
+        self.login.generation()
+    }
+
+    pub(super) fn renewal_request(&self, client: &Client) -> Option<Request<Body>> {
+        match self.renewal.as_ref()? {
+            Renewal::RefreshToken(token) => {
+                let capacity = token.expose().len().saturating_mul(2).saturating_add(64);
+                let mut form = client.form("refresh_token", capacity);
+                form.pair("refresh_token", token.expose());
+                Some(client.token_request(form))
+            }
+            Renewal::ClientCredentials(grant) => Some(grant.request(client)),
+        }
+    }
+
+    /// The first tokens of a login.
+    pub(super) fn first(
+        asked: &AwaitingToken,
+        client: &Client,
+        granted: &Granted<'_>,
+        now: Timestamp,
+    ) -> Result<Self, Malformed> {
+        let login = asked.login.next();
+        let requested = asked.requested_scope();
+        // RFC 6749 §5.1: without scope, what was asked for has been granted.
+        let scope = granted.scope.as_deref().map_or_else(|| requested.clone(), Scope::granted);
+        let id_token = granted.id_token.as_deref().map(Secret::from);
+        let tokens = Tokens::new(login, client.policy(), granted, asked.attempt.sent_at, now)?
+            .with_scope(requested.clone(), scope)
+            .with_id_token(id_token);
+        Ok(Self::with(login, tokens, None, asked.setbacks, now))
+    }
+
+    /// The tokens that replace others.
+    pub(super) fn successor(
+        old: &Self,
+        client: &Client,
+        granted: &Granted<'_>,
+        sent_at: Timestamp,
+        now: Timestamp,
+    ) -> Result<Self, Malformed> {
+        let login = old.login.next();
+        let tokens = &old.tokens;
+        // RFC 6749 §6: without scope, it is that of the refresh token.
+        let scope = granted.scope.as_deref().map_or_else(|| tokens.granted.clone(), Scope::granted);
+        let id_token =
+            granted.id_token.as_deref().map(Secret::from).or_else(|| tokens.id_token.clone());
+        let renewal = match (&granted.refresh_token, &old.renewal) {
+            (Some(token), Some(Renewal::RefreshToken(_))) => {
+                Some(Renewal::refresh_token(Cow::Borrowed(token)))
+            }
+            // RFC 6749 §6: the server MAY issue a new refresh token. If not, the old one stays.
+            (Some(_) | None, kept) => kept.clone(),
+        };
+        let tokens = Tokens::new(login, client.policy(), granted, sent_at, now)?
+            .with_scope(tokens.requested.clone(), scope)
+            .with_id_token(id_token);
+        Ok(Self::with(login, tokens, renewal, old.setbacks, now))
+    }
+
+    fn with(
+        login: Login,
+        tokens: Tokens,
+        renewal: Option<Renewal>,
+        mut setbacks: Setbacks,
+        now: Timestamp,
+    ) -> Self {
+        // A token that is dead on arrival is a setback like any other: ask again, but not at once.
+        if tokens.expires_at.is_some_and(|expires_at| now >= expires_at) {
+            setbacks = Setbacks { failures: setbacks.failures, ..Setbacks::default() };
+            setbacks.back_off(None, now);
+        } else {
+            setbacks = Setbacks::default();
+        }
+        Self { login, tokens, renewal, rejected: false, setbacks }
+    }
+
+    pub(super) fn renewed_by(self, renewal: Option<Renewal>) -> Self {
+        Self { renewal, ..self }
+    }
+
+    /// These tokens are of no use any more, and this is why.
+    pub(crate) fn end(self, reason: Reason) -> Unauthorized {
+        let renewal = match self.renewal {
+            Some(Renewal::ClientCredentials(grant)) => Some(grant),
+            Some(Renewal::RefreshToken(_)) | None => None,
+        };
+        let requested = self.tokens.requested;
+        Unauthorized { login: self.login, reason, requested, renewal, setbacks: self.setbacks }
+    }
+}
+
+impl Tokens {
+    fn new(
+        login: Login,
+        policy: &Policy,
+        granted: &Granted<'_>,
+        sent_at: Timestamp,
+        now: Timestamp,
+    ) -> Result<Self, Malformed> {
+        let access =
+            AccessToken::new(&granted.access_token, &granted.token_type, login.generation())
+                .ok_or(Malformed::new(Problem::Member("access_token")))?;
+        let lifetime = granted.expires_in.map(Duration::from_secs);
+        let expires_at = lifetime.map(|lifetime| sent_at.after(lifetime));
+        let refresh_at = lifetime.zip(expires_at).map(|(lifetime, expires_at)| {
+            let at = expires_at.before(policy.window(lifetime));
+            // Born inside its window, it is not refreshed before half its life.
+            if at > now { at } else { now.after(expires_at.since(now) / 2) }
+        });
+        Ok(Self {
+            access,
+            id_token: None,
+            requested: Scope::default(),
+            granted: Scope::default(),
+            extras: Secret::from(granted.extras.as_str()),
+            sent_at,
+            refresh_at,
+            expires_at,
+        })
+    }
+
+    fn with_scope(self, requested: Scope, granted: Scope) -> Self {
+        Self { requested, granted, ..self }
+    }
+
+    fn with_id_token(self, id_token: Option<Secret>) -> Self {
+        Self { id_token, ..self }
+    }
+
+    fn lifetime(&self) -> Option<Duration> {
+        self.expires_at.map(|expires_at| expires_at.since(self.sent_at))
+    }
+}
+
+impl fmt::Debug for Tokens {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tokens")
+            .field("access", &self.access)
+            .field("granted", &self.granted)
+            .field("sent_at", &self.sent_at)
+            .field("refresh_at", &self.refresh_at)
+            .field("expires_at", &self.expires_at)
+            .finish_non_exhaustive()
+    }
+}

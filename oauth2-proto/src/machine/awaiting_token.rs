@@ -1,0 +1,202 @@
+//! The first token request of a login: its answer is awaited.
+
+use http::{Request, Response};
+
+use super::{
+    Attempt, Authorized, ClientCredentials, Code, Failed, Login, Renewal, Setbacks, State,
+    Unauthorized,
+};
+use crate::client::Client;
+use crate::error::{Error, Misuse, Outage, Reason, Unavailable};
+use crate::value::{Body, Scope, Timestamp};
+use crate::wire::Answer;
+
+/// A token request has been made; hand its answer to [`receive`](Self::receive).
+///
+/// A code works once: after an answer that brings no token, or none at all, a login in a browser is
+/// over. A grant that can be repeated without a person stays here, and waits for its next attempt.
+/// Where a code has been sent, this state is not worth storing: it loads as
+/// [`Unauthorized`] with [`Reason::CodeSpent`].
+#[derive(Debug)]
+pub struct AwaitingToken {
+    pub(crate) login: Login,
+    pub(crate) grant: Grant,
+    pub(crate) attempt: Attempt,
+    pub(crate) setbacks: Setbacks,
+}
+
+/// What the token was asked for with.
+#[derive(Debug)]
+pub(crate) enum Grant {
+    Code(Code),
+    ClientCredentials(ClientCredentials),
+}
+
+impl AwaitingToken {
+    /// Asks (again) for what needs no person.
+    pub(super) fn repeat(
+        client: &Client,
+        login: Login,
+        grant: ClientCredentials,
+        mut setbacks: Setbacks,
+        now: Timestamp,
+    ) -> (Request<Body>, Self) {
+        let attempt = Attempt::new(&mut setbacks, client.policy().lease(None), now);
+        let awaiting = Self { login, grant: Grant::ClientCredentials(grant), attempt, setbacks };
+        (awaiting.request(client), awaiting)
+    }
+
+    pub(super) fn request(&self, client: &Client) -> Request<Body> {
+        match &self.grant {
+            Grant::Code(code) => code.request(client),
+            Grant::ClientCredentials(grant) => grant.request(client),
+        }
+    }
+
+    /// Reads the answer to the request.
+    ///
+    /// # Errors
+    /// [`Failed`] says what is left: `Unauthorized` with its reason, or this state where the grant
+    /// can be repeated and the trouble passes.
+    ///
+    /// See [RFC 6749 §5](https://www.rfc-editor.org/rfc/rfc6749#section-5).
+    pub fn receive<B: AsRef<[u8]>>(
+        mut self,
+        client: &Client,
+        response: &Response<B>,
+        now: Timestamp,
+    ) -> Result<Authorized, Failed> {
+        if let Err(misuse) = self.login.check(client) {
+            return Err(Failed::new(misuse, self));
+        }
+        match Answer::read(response, client.body_limit()) {
+            Answer::Granted(granted) => match Authorized::first(&self, client, &granted, now) {
+                Ok(tokens) => Ok(tokens.renewed_by(match self.grant {
+                    Grant::Code(_) => granted.refresh_token.map(Renewal::refresh_token),
+                    Grant::ClientCredentials(grant) => Some(Renewal::ClientCredentials(grant)),
+                })),
+                Err(malformed) => Err(self.give_up_or_wait(Error::Malformed(malformed), now)),
+            },
+            Answer::Denied(denied) => {
+                self.setbacks.back_off(None, now);
+                let reason = Reason::Denied(denied.error().into());
+                Err(Failed::new(Error::Denied(denied), self.into_unauthorized(reason)))
+            }
+            Answer::Unavailable(unavailable) => {
+                self.setbacks.back_off(unavailable.retry_after(), now);
+                Err(Failed::new(Error::Unavailable(unavailable), self.landed()))
+            }
+            Answer::Unreadable(malformed) => {
+                Err(self.give_up_or_wait(Error::Malformed(malformed), now))
+            }
+        }
+    }
+
+    /// The request provably never left the machine: it may be sent again with
+    /// [`retry`](Self::retry).
+    #[must_use]
+    pub fn unsent(mut self, now: Timestamp) -> Self {
+        self.attempt.on_its_way = false;
+        self.setbacks.back_off(None, now);
+        self
+    }
+
+    /// The request was sent, or may have been, and no answer came.
+    #[must_use]
+    pub fn unanswered(mut self, now: Timestamp) -> State {
+        self.setbacks.back_off(None, now);
+        self.landed()
+    }
+
+    /// Builds the request again, after it was [unsent](Self::unsent), or after an attempt for a
+    /// grant that can be repeated has failed.
+    ///
+    /// # Errors
+    /// [`Misuse::WrongClient`]; [`Misuse::TooEarly`] while the earlier request may be on its way
+    /// or a back-off is pending. The state stays the same.
+    pub fn retry(self, client: &Client, now: Timestamp) -> Result<(Request<Body>, Self), Failed> {
+        let due = self.due(self.attempt.sent_at, now);
+        self.retry_due(client, due, now)
+    }
+
+    pub(crate) fn retry_due(
+        mut self,
+        client: &Client,
+        due: Timestamp,
+        now: Timestamp,
+    ) -> Result<(Request<Body>, Self), Failed> {
+        if let Err(misuse) = self.login.check(client) {
+            return Err(Failed::new(misuse, self));
+        }
+        if due > now {
+            return Err(Failed::new(Misuse::TooEarly(due), self));
+        }
+        if self.attempt.on_its_way {
+            match self.landed() {
+                State::Authorizing(super::Authorizing::AwaitingToken(landed)) => self = landed,
+                ended => {
+                    let error = Unavailable::new(Outage::Unanswered, None);
+                    return Err(Failed::new(Error::Unavailable(error), ended));
+                }
+            }
+        }
+        self.attempt = self.attempt.again(&mut self.setbacks, now);
+        Ok((self.request(client), self))
+    }
+
+    /// When the host must have given the request up.
+    #[must_use]
+    pub const fn deadline(&self) -> Timestamp {
+        self.attempt.deadline()
+    }
+
+    /// When the next attempt is due; `start` as in [`Attempt::lease_end`].
+    pub(crate) fn due(&self, start: Timestamp, now: Timestamp) -> Timestamp {
+        if self.attempt.on_its_way {
+            self.attempt.lease_end(start)
+        } else {
+            self.setbacks.pending(now).unwrap_or(now)
+        }
+    }
+
+    pub(super) const fn requested_scope(&self) -> &Scope {
+        match &self.grant {
+            Grant::Code(code) => &code.scope,
+            Grant::ClientCredentials(grant) => &grant.scope,
+        }
+    }
+
+    /// An attempt is over and nobody knows whether the server acted on it.
+    fn landed(mut self) -> State {
+        match self.grant {
+            Grant::Code(_) => self.into_unauthorized(Reason::CodeSpent).into(),
+            Grant::ClientCredentials(_) => {
+                self.attempt.on_its_way = false;
+                self.into()
+            }
+        }
+    }
+
+    /// After an answer that nobody can read.
+    fn give_up_or_wait(mut self, error: Error, now: Timestamp) -> Failed {
+        self.setbacks.back_off(None, now);
+        if self.setbacks.unexplained() {
+            self.setbacks.unexplained = 0;
+            return Failed::new(error, self.into_unauthorized(Reason::Unexplained));
+        }
+        Failed::new(error, self.landed())
+    }
+
+    pub(super) fn into_unauthorized(self, reason: Reason) -> Unauthorized {
+        match self.grant {
+            Grant::Code(code) => Unauthorized::ended(self.login, reason, code.scope),
+            Grant::ClientCredentials(grant) => Unauthorized {
+                login: self.login,
+                reason,
+                requested: grant.scope.clone(),
+                renewal: Some(grant),
+                setbacks: self.setbacks,
+            },
+        }
+    }
+}

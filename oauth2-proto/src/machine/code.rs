@@ -1,0 +1,75 @@
+//! An authorization code that has passed every check: a proof, not a string.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+
+use http::Request;
+
+use super::awaiting_token::{AwaitingToken, Grant};
+use super::{Attempt, Failed, Login, Setbacks};
+use crate::client::Client;
+use crate::value::{Body, Scope, Secret, Timestamp};
+
+/// A checked authorization code, together with the verifier and redirect URI that belong to it.
+///
+/// It comes only out of [`AwaitingCallback::accept`](crate::AwaitingCallback::accept), so it can
+/// not be redeemed by another login. It can neither be stored nor cloned: a code works once.
+pub struct Code {
+    pub(super) login: Login,
+    pub(super) code: Secret,
+    pub(super) verifier: Secret,
+    pub(super) redirect_uri: String,
+    pub(super) scope: Scope,
+    pub(super) resources: Vec<String>,
+}
+
+impl Code {
+    /// Builds the token request: send it once, then hand the answer to what comes with it.
+    ///
+    /// The pending login must be out of its store by now.
+    ///
+    /// # Errors
+    /// [`Misuse::WrongClient`](crate::Misuse::WrongClient). The state that is left still has the
+    /// code: [`retry`](AwaitingToken::retry) with the right client sends it.
+    ///
+    /// See [RFC 6749 §4.1.3](https://www.rfc-editor.org/rfc/rfc6749#section-4.1.3) and
+    /// [RFC 7636 §4.5](https://www.rfc-editor.org/rfc/rfc7636#section-4.5).
+    pub fn redeem(
+        self,
+        client: &Client,
+        now: Timestamp,
+    ) -> Result<(Request<Body>, AwaitingToken), Failed> {
+        let mut setbacks = Setbacks::default();
+        let attempt = Attempt::new(&mut setbacks, client.policy().lease(None), now);
+        let mut awaiting =
+            AwaitingToken { login: self.login, attempt, setbacks, grant: Grant::Code(self) };
+        match awaiting.login.check(client) {
+            Ok(()) => Ok((awaiting.request(client), awaiting)),
+            Err(misuse) => {
+                awaiting.attempt.on_its_way = false;
+                Err(Failed::new(misuse, awaiting))
+            }
+        }
+    }
+
+    pub(super) fn request(&self, client: &Client) -> Request<Body> {
+        let lengths = self.code.expose().len().saturating_add(self.redirect_uri.len());
+        let mut form =
+            client.form("authorization_code", lengths.saturating_mul(2).saturating_add(160));
+        form.pair("code", self.code.expose());
+        form.pair("redirect_uri", &self.redirect_uri);
+        form.pair("code_verifier", self.verifier.expose());
+        // RFC 8707 §2.2: resource may be repeated at the token endpoint.
+        for resource in &self.resources {
+            form.pair("resource", resource);
+        }
+        client.token_request(form)
+    }
+}
+
+impl fmt::Debug for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Code").field("login", &self.login).finish_non_exhaustive()
+    }
+}

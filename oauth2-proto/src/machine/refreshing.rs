@@ -1,0 +1,189 @@
+//! New tokens have been asked for; the old ones are still held (RFC 6749 §6).
+
+use http::{Request, Response};
+
+use super::{Attempt, Authorized, Failed, Renewal, State};
+use crate::client::Client;
+use crate::error::{Denied, Error, INVALID_GRANT, Malformed, Misuse, Problem, Reason};
+use crate::value::{AccessToken, Body, LoginId, Timestamp};
+use crate::wire::{Answer, Granted};
+
+/// New tokens have been asked for; the old ones are still held.
+///
+/// **Save this state before the request is sent.** Servers replace the refresh token with each
+/// answer, and take a second use of the old one for theft. In a store that can compare and swap,
+/// saving this is the lease that keeps everybody else from sending; after a crash it says that an
+/// answer may have been lost.
+#[derive(Debug)]
+pub struct Refreshing {
+    pub(crate) held: Authorized,
+    pub(crate) attempt: Attempt,
+}
+
+impl Refreshing {
+    /// The old access token, while it is good.
+    #[must_use]
+    pub fn token(&self, now: Timestamp) -> Option<&AccessToken> {
+        self.held.token(now)
+    }
+
+    /// The tokens that are still held.
+    #[must_use]
+    pub const fn held(&self) -> &Authorized {
+        &self.held
+    }
+
+    /// The login that these tokens belong to.
+    #[must_use]
+    pub const fn login(&self) -> LoginId {
+        self.held.login.id
+    }
+
+    /// Reads the answer to the request. Save what comes back.
+    ///
+    /// # Errors
+    /// [`Failed`] says what is left: the old tokens (`Authorized`, or still `Refreshing` when
+    /// nobody knows whether the server acted), or `Unauthorized` with its reason.
+    ///
+    /// See [RFC 6749 §6](https://www.rfc-editor.org/rfc/rfc6749#section-6).
+    pub fn receive<B: AsRef<[u8]>>(
+        mut self,
+        client: &Client,
+        response: &Response<B>,
+        now: Timestamp,
+    ) -> Result<Authorized, Failed> {
+        if let Err(misuse) = self.held.login.check(client) {
+            return Err(Failed::new(misuse, self));
+        }
+        match Answer::read(response, client.body_limit()) {
+            Answer::Granted(granted) => match self.succeed(client, &granted, now) {
+                Ok(successor) => Ok(successor),
+                Err(malformed) => Err(self.unreadable(malformed, now)),
+            },
+            Answer::Denied(denied) => Err(self.denied(denied, now)),
+            Answer::Unavailable(unavailable) => {
+                self.held.setbacks.doubt();
+                self.held.setbacks.back_off(unavailable.retry_after(), now);
+                self.attempt.on_its_way = false;
+                Err(Failed::new(Error::Unavailable(unavailable), self))
+            }
+            Answer::Unreadable(malformed) => Err(self.unreadable(malformed, now)),
+        }
+    }
+
+    /// The request was sent, or may have been, and no answer came. Retry when it is
+    /// [due](Self::retry_at).
+    #[must_use]
+    pub fn unanswered(mut self, now: Timestamp) -> Self {
+        if self.attempt.on_its_way {
+            self.attempt.on_its_way = false;
+            self.held.setbacks.doubt();
+            self.held.setbacks.back_off(None, now);
+        }
+        self
+    }
+
+    /// The request provably never left the machine: this undoes the attempt. The old tokens are
+    /// all there is, unless an earlier attempt is in doubt.
+    #[must_use]
+    pub fn unsent(mut self, now: Timestamp) -> State {
+        self.held.setbacks.back_off(None, now);
+        self.attempt.on_its_way = false;
+        if self.held.setbacks.in_doubt == 0 { self.held.into() } else { self.into() }
+    }
+
+    /// Asks again with the same refresh token, once [due](Self::retry_at). Save, then send.
+    ///
+    /// # Errors
+    /// [`Misuse::WrongClient`]; [`Misuse::TooEarly`] while the earlier request may be on its way
+    /// or a back-off is pending; [`Misuse::NotRenewable`]. The state stays the same.
+    pub fn retry(self, client: &Client, now: Timestamp) -> Result<(Request<Body>, Self), Failed> {
+        let due = self.due(self.attempt.sent_at, now);
+        self.retry_due(client, due, now)
+    }
+
+    /// When the next attempt may be sent.
+    #[must_use]
+    pub fn retry_at(&self, now: Timestamp) -> Timestamp {
+        self.due(self.attempt.sent_at, now)
+    }
+
+    /// When the host must have given the request up: the end of the lease, less a margin.
+    #[must_use]
+    pub const fn deadline(&self) -> Timestamp {
+        self.attempt.deadline()
+    }
+
+    /// When the next attempt is due; `start` as in [`Attempt::lease_end`].
+    pub(crate) fn due(&self, start: Timestamp, now: Timestamp) -> Timestamp {
+        if self.attempt.on_its_way {
+            self.attempt.lease_end(start)
+        } else {
+            self.held.setbacks.pending(now).unwrap_or(now)
+        }
+    }
+
+    pub(crate) fn retry_due(
+        mut self,
+        client: &Client,
+        due: Timestamp,
+        now: Timestamp,
+    ) -> Result<(Request<Body>, Self), Failed> {
+        if let Err(misuse) = self.held.login.check(client) {
+            return Err(Failed::new(misuse, self));
+        }
+        if due > now {
+            return Err(Failed::new(Misuse::TooEarly(due), self));
+        }
+        let Some(request) = self.held.renewal_request(client) else {
+            return Err(Failed::new(Misuse::NotRenewable, self));
+        };
+        // Nobody ever reported what became of it.
+        if self.attempt.on_its_way {
+            self.held.setbacks.doubt();
+        }
+        self.attempt = self.attempt.again(&mut self.held.setbacks, now);
+        Ok((request, self))
+    }
+
+    /// The tokens of a success, whichever attempt it answers.
+    fn succeed(
+        &self,
+        client: &Client,
+        granted: &Granted<'_>,
+        now: Timestamp,
+    ) -> Result<Authorized, Malformed> {
+        Authorized::successor(&self.held, client, granted, self.attempt.sent_at, now)
+    }
+
+    fn denied(mut self, denied: Denied, now: Timestamp) -> Failed {
+        let spent = matches!(self.held.renewal, Some(Renewal::RefreshToken(_)))
+            && denied.error() == INVALID_GRANT;
+        if spent {
+            let reason = if self.held.setbacks.in_doubt == 0 {
+                Reason::Denied(denied.error().into())
+            } else {
+                Reason::AnswerLost
+            };
+            return Failed::new(Error::Denied(denied), self.held.end(reason));
+        }
+        // RFC 8628 §3.5: these belong to the device grant.
+        if matches!(denied.error(), "authorization_pending" | "slow_down") {
+            return self.unreadable(Malformed::new(Problem::OutOfPlace), now);
+        }
+        // Our configuration is wrong, the grant is not.
+        self.held.setbacks.back_off(None, now);
+        Failed::new(Error::Denied(denied), self.held)
+    }
+
+    fn unreadable(mut self, malformed: Malformed, now: Timestamp) -> Failed {
+        let error = Error::Malformed(malformed);
+        self.held.setbacks.back_off(None, now);
+        self.attempt.on_its_way = false;
+        if self.held.setbacks.unexplained() {
+            self.held.setbacks.unexplained = 0;
+            return Failed::new(error, self.held.end(Reason::Unexplained));
+        }
+        Failed::new(error, self)
+    }
+}

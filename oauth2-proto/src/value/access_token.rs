@@ -1,0 +1,116 @@
+//! The access token, ready to be attached to a request (RFC 6750 §2.1).
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use core::fmt;
+
+use http::header::AUTHORIZATION;
+use http::{HeaderValue, Request, Uri};
+
+use crate::error::{Error, Misuse};
+use crate::value::Generation;
+
+const BEARER: &[u8] = b"Bearer ";
+
+/// An access token with its prebuilt, sensitive `Authorization` header.
+///
+/// Cloning it counts a reference; [attaching](Self::attach) it allocates nothing. It does not know
+/// when it expires: ask [`Authorized::token`](crate::Authorized::token) for one each time instead
+/// of keeping it.
+///
+/// What can't be wiped: the bytes of the prebuilt header live in a reference-counted buffer of the
+/// `http` crate, and whoever sends a request copies them.
+#[derive(Clone)]
+pub struct AccessToken {
+    header: HeaderValue,
+    /// A `token_type` other than `Bearer`, as the server wrote it.
+    other_type: Option<Box<str>>,
+    generation: Generation,
+}
+
+impl AccessToken {
+    /// Refuses (`None`) what RFC 6749 Appendix A.12 does not allow: `access-token = 1*VSCHAR`.
+    pub(crate) fn new(token: &str, token_type: &str, generation: Generation) -> Option<Self> {
+        if token.is_empty() || !token.bytes().all(|byte| matches!(byte, 0x20..=0x7E)) {
+            return None;
+        }
+        // One spare byte makes the buffer reference-counted now, instead of at the first clone.
+        let mut bytes =
+            Vec::with_capacity(BEARER.len().saturating_add(token.len()).saturating_add(1));
+        bytes.extend_from_slice(BEARER);
+        bytes.extend_from_slice(token.as_bytes());
+        let mut header = HeaderValue::try_from(bytes).ok()?;
+        header.set_sensitive(true);
+        // RFC 6749 §5.1: the value of token_type is case insensitive.
+        let other_type = (!token_type.eq_ignore_ascii_case("bearer")).then(|| token_type.into());
+        Some(Self { header, other_type, generation })
+    }
+
+    /// Puts `Authorization: Bearer …` on a request, in place of whatever stood there.
+    ///
+    /// Check the origin before: this refuses plain http, but it cannot know whom you trust.
+    ///
+    /// # Errors
+    /// [`Misuse::PlainHttp`] when the request would travel in the clear to another machine, or its
+    /// URI does not say where it goes; [`Misuse::TokenType`] when the token is no bearer token.
+    ///
+    /// See [RFC 6750 §2.1](https://www.rfc-editor.org/rfc/rfc6750#section-2.1).
+    pub fn attach<B>(&self, request: &mut Request<B>) -> Result<(), Error> {
+        if let Some(token_type) = &self.other_type {
+            return Err(Misuse::TokenType(token_type.clone()).into());
+        }
+        // RFC 6750 §5.3: clients MUST always use TLS (https) or equivalent transport security.
+        if !is_protected(request.uri()) {
+            return Err(Misuse::PlainHttp.into());
+        }
+        request.headers_mut().insert(AUTHORIZATION, self.header.clone());
+        Ok(())
+    }
+
+    /// The `token_type` of the answer that brought this token; `Bearer` in any spelling is
+    /// `"Bearer"`.
+    #[must_use]
+    pub fn token_type(&self) -> &str {
+        self.other_type.as_deref().unwrap_or("Bearer")
+    }
+
+    /// Which set of tokens this one belongs to.
+    #[must_use]
+    pub const fn generation(&self) -> Generation {
+        self.generation
+    }
+
+    /// The token itself. What is copied from here is no longer redacted.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        let bytes = self.header.as_bytes().get(BEARER.len()..).unwrap_or_default();
+        core::str::from_utf8(bytes).unwrap_or_default()
+    }
+}
+
+impl fmt::Debug for AccessToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AccessToken")
+            .field("token_type", &self.token_type())
+            .field("generation", &self.generation)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Whether a request to this URI is encrypted, or never leaves the machine.
+fn is_protected(uri: &Uri) -> bool {
+    match uri.scheme_str() {
+        Some("https") => true,
+        Some("http") => uri.host().is_some_and(is_loopback),
+        Some(_) | None => false,
+    }
+}
+
+/// Whether a host is this machine: `localhost`, `127.0.0.0/8` or `[::1]`.
+pub(crate) fn is_loopback(host: &str) -> bool {
+    if host.eq_ignore_ascii_case("localhost") {
+        return true;
+    }
+    let address = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host);
+    address.parse::<core::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+}

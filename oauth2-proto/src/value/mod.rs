@@ -1,0 +1,19 @@
+//! Floor 0: the values that everything else is made of. None of them knows a client or a server.
+
+mod access_token;
+mod body;
+mod id;
+mod pkce;
+mod scope;
+mod secret;
+mod timestamp;
+
+pub use access_token::AccessToken;
+pub(crate) use access_token::is_loopback;
+pub use body::Body;
+pub(crate) use id::{Fingerprint, HolderId};
+pub use id::{Generation, LoginId, Seed};
+pub(crate) use pkce::{RandomText, code_challenge};
+pub use scope::Scope;
+pub use secret::Secret;
+pub use timestamp::Timestamp;

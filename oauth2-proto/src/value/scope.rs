@@ -1,0 +1,133 @@
+//! Scope (RFC 6749 §3.3): a set of tokens that keeps the order in which it was written.
+
+use alloc::collections::BTreeSet;
+use alloc::string::String;
+use core::fmt;
+
+use crate::error::Misuse;
+
+/// A set of scope tokens, written on the wire in the order in which they were given.
+///
+/// Compared as a set: `a b` equals `b a`. A token is one or more of the characters `%x21`,
+/// `%x23-5B` and `%x5D-7E`.
+///
+/// See [RFC 6749 §3.3](https://www.rfc-editor.org/rfc/rfc6749#section-3.3).
+#[derive(Clone, Default)]
+pub struct Scope(String);
+
+impl Scope {
+    /// Reads tokens separated by spaces; a repeated token counts once.
+    ///
+    /// # Errors
+    /// [`Misuse::Scope`] when a token has a character that the grammar does not allow.
+    pub fn new(text: &str) -> Result<Self, Misuse> {
+        if !text.bytes().all(|byte| byte == b' ' || is_scope_character(byte)) {
+            return Err(Misuse::Scope);
+        }
+        Ok(Self::from_tokens(text))
+    }
+
+    /// What a server granted: its tokens, without those that break the grammar. A scope is
+    /// information, and no reason to lose the tokens that came with it.
+    pub(crate) fn granted(text: &str) -> Self {
+        if text.is_empty() || (Self::is_plain(text) && !text.contains("  ")) {
+            return Self(text.into());
+        }
+        Self::from_tokens(text)
+    }
+
+    fn is_plain(text: &str) -> bool {
+        !text.starts_with(' ')
+            && !text.ends_with(' ')
+            && text.bytes().all(|byte| byte == b' ' || is_scope_character(byte))
+    }
+
+    fn from_tokens(text: &str) -> Self {
+        let mut seen = BTreeSet::new();
+        let mut joined = String::with_capacity(text.len());
+        for token in text.split(' ') {
+            if !token.is_empty() && token.bytes().all(is_scope_character) && seen.insert(token) {
+                if !joined.is_empty() {
+                    joined.push(' ');
+                }
+                joined.push_str(token);
+            }
+        }
+        Self(joined)
+    }
+
+    /// The tokens joined by single spaces, as they go over the wire.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The tokens in order.
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        self.0.split(' ').filter(|token| !token.is_empty())
+    }
+
+    /// Whether there is no token at all.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether `token` is in the set.
+    #[must_use]
+    pub fn contains(&self, token: &str) -> bool {
+        self.iter().any(|own| own == token)
+    }
+
+    /// The tokens of this set that `other` has not, in this set's order.
+    #[must_use]
+    pub fn without(&self, other: &Self) -> Self {
+        let theirs: BTreeSet<&str> = other.iter().collect();
+        self.iter().filter(|token| !theirs.contains(token)).collect()
+    }
+
+    /// The tokens of both sets, this set's first.
+    #[must_use]
+    pub fn union(&self, other: &Self) -> Self {
+        let own: BTreeSet<&str> = self.iter().collect();
+        self.iter().chain(other.iter().filter(|token| !own.contains(token))).collect()
+    }
+}
+
+impl<'a> FromIterator<&'a str> for Scope {
+    /// For tokens that are known to be well formed: those of other sets.
+    fn from_iter<I: IntoIterator<Item = &'a str>>(tokens: I) -> Self {
+        let mut joined = String::new();
+        for token in tokens {
+            joined.push_str(token);
+            joined.push(' ');
+        }
+        Self::from_tokens(&joined)
+    }
+}
+
+impl PartialEq for Scope {
+    fn eq(&self, other: &Self) -> bool {
+        self.0 == other.0
+            || self.iter().collect::<BTreeSet<_>>() == other.iter().collect::<BTreeSet<_>>()
+    }
+}
+
+impl Eq for Scope {}
+
+impl fmt::Display for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.iter()).finish()
+    }
+}
+
+/// RFC 6749 §3.3: `scope-token = 1*( %x21 / %x23-5B / %x5D-7E )`.
+const fn is_scope_character(byte: u8) -> bool {
+    matches!(byte, 0x21 | 0x23..=0x5B | 0x5D..=0x7E)
+}

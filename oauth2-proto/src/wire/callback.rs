@@ -1,0 +1,118 @@
+//! The authorization response (RFC 6749 §4.1.2): what the browser brings back to the redirect URI.
+//!
+//! This file finds the parameters and refuses those that appear twice. It trusts none of them:
+//! [`AwaitingCallback::accept`](crate::AwaitingCallback::accept) checks them in their order.
+
+use alloc::borrow::Cow;
+use alloc::string::ToString;
+use core::fmt;
+
+use url::{Url, form_urlencoded};
+
+use crate::error::{Error, Forged, Malformed, Problem};
+
+/// A callback as the host received it; nothing in it has been checked yet.
+///
+/// Give the full URL where you have it: then its origin and path are compared with the redirect
+/// URI of the login, too.
+#[derive(Clone)]
+pub struct Callback<'a>(Source<'a>);
+
+#[derive(Clone)]
+enum Source<'a> {
+    Url(Cow<'a, str>),
+    Query(&'a str),
+}
+
+impl<'a> Callback<'a> {
+    /// The full URL that the browser requested, such as a person pastes it.
+    #[must_use]
+    pub fn url(url: &'a str) -> Self {
+        Self(Source::Url(Cow::Borrowed(url.trim())))
+    }
+
+    /// The query alone, without its question mark: for web servers that see no origin.
+    #[must_use]
+    pub const fn query(query: &'a str) -> Self {
+        Self(Source::Query(query))
+    }
+
+    /// The parameters that a client reads, each at most once, and the URL they came in.
+    pub(crate) fn parameters(&self) -> Result<CallbackParameters<'_>, Error> {
+        let mut parameters = CallbackParameters::default();
+        let query = match &self.0 {
+            Source::Query(query) => *query,
+            Source::Url(text) => {
+                parameters.url = Some(text);
+                let text = text.split_once('#').map_or(&**text, |(before, _)| before);
+                text.split_once('?').map_or("", |(_, query)| query)
+            }
+        };
+        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+            let (name, parameter) = match &*name {
+                "state" => ("state", &mut parameters.state),
+                "code" => ("code", &mut parameters.code),
+                "iss" => ("iss", &mut parameters.iss),
+                "error" => ("error", &mut parameters.error),
+                "error_description" => ("error_description", &mut parameters.error_description),
+                "error_uri" => ("error_uri", &mut parameters.error_uri),
+                _ => continue,
+            };
+            // RFC 6749 §3.1: parameters MUST NOT be included more than once.
+            if parameter.replace(value).is_some() {
+                return Err(Error::Forged(Forged::DuplicateParameter(name)));
+            }
+        }
+        Ok(parameters)
+    }
+}
+
+impl<'a> From<&'a Url> for Callback<'a> {
+    fn from(url: &'a Url) -> Self {
+        Self::url(url.as_str())
+    }
+}
+
+impl<'a> From<&'a http::Uri> for Callback<'a> {
+    /// The URI of a request to the redirect endpoint: a full URL, or a path with its query.
+    fn from(uri: &'a http::Uri) -> Self {
+        if uri.authority().is_some() {
+            Self(Source::Url(Cow::Owned(uri.to_string())))
+        } else {
+            Self::query(uri.query().unwrap_or_default())
+        }
+    }
+}
+
+impl fmt::Debug for Callback<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Callback(..)")
+    }
+}
+
+/// Whether a callback came to this redirect URI: the same scheme, authority and path.
+pub(crate) fn came_to(redirect_uri: &str, callback: &str) -> Result<bool, Error> {
+    let as_sent = callback.strip_prefix(redirect_uri);
+    if as_sent.is_some_and(|rest| rest.is_empty() || rest.starts_with(['?', '&', '#'])) {
+        return Ok(true);
+    }
+    // A browser may have normalised it.
+    let parse = |text| Url::parse(text).map_err(|_| Malformed::new(Problem::CallbackUrl));
+    let callback = parse(callback).map_err(Error::Malformed)?;
+    let redirect_uri = parse(redirect_uri).map_err(Error::Malformed)?;
+    Ok(callback.scheme() == redirect_uri.scheme()
+        && callback.authority() == redirect_uri.authority()
+        && callback.path() == redirect_uri.path())
+}
+
+/// The parameters of a callback, decoded and unchecked.
+#[derive(Default)]
+pub(crate) struct CallbackParameters<'a> {
+    pub(crate) url: Option<&'a str>,
+    pub(crate) state: Option<Cow<'a, str>>,
+    pub(crate) code: Option<Cow<'a, str>>,
+    pub(crate) iss: Option<Cow<'a, str>>,
+    pub(crate) error: Option<Cow<'a, str>>,
+    pub(crate) error_description: Option<Cow<'a, str>>,
+    pub(crate) error_uri: Option<Cow<'a, str>>,
+}

@@ -1,0 +1,65 @@
+//! `application/x-www-form-urlencoded` (RFC 6749 Appendix B), written into a buffer that leaves no
+//! copy of a secret behind when it grows.
+
+use alloc::string::String;
+
+use url::form_urlencoded::byte_serialize;
+use zeroize::Zeroize;
+
+use crate::value::Body;
+
+/// A form that is being written.
+pub(crate) struct Form(String);
+
+impl Form {
+    pub(crate) fn with_capacity(bytes: usize) -> Self {
+        Self(String::with_capacity(bytes))
+    }
+
+    /// Appends a parameter. Names and values are encoded.
+    pub(crate) fn pair(&mut self, name: &str, value: &str) {
+        if !self.0.is_empty() {
+            self.push("&");
+        }
+        self.encoded(name);
+        self.push("=");
+        self.encoded(value);
+    }
+
+    /// Appends what [`encode`] has already encoded: `name=value&…`.
+    pub(crate) fn encoded_pairs(&mut self, pairs: &str) {
+        if !self.0.is_empty() && !pairs.is_empty() {
+            self.push("&");
+        }
+        self.push(pairs);
+    }
+
+    fn encoded(&mut self, text: &str) {
+        byte_serialize(text.as_bytes()).for_each(|piece| self.push(piece));
+    }
+
+    fn push(&mut self, text: &str) {
+        let needed = self.0.len().saturating_add(text.len());
+        if needed > self.0.capacity() {
+            let mut grown = String::with_capacity(needed.saturating_mul(2));
+            grown.push_str(&self.0);
+            self.0.zeroize();
+            self.0 = grown;
+        }
+        self.0.push_str(text);
+    }
+
+    /// The text, for parameters that are kept.
+    pub(crate) fn into_text(self) -> String {
+        self.0
+    }
+
+    pub(crate) fn into_body(self) -> Body {
+        self.0.into()
+    }
+}
+
+/// Encodes one name or value.
+pub(crate) fn encode(text: &str) -> String {
+    byte_serialize(text.as_bytes()).collect()
+}

@@ -1,0 +1,286 @@
+//! The answer of the token endpoint (RFC 6749 §5.1 and §5.2), read strictly.
+//!
+//! A token comes with status 200 and one JSON object, nothing else; redirects are refused by name,
+//! so are trailing bytes, invalid UTF-8 and members that appear twice. What is harmless is
+//! accepted: a numeric string in `expires_in`, `null` for an absent member, any `Content-Type`.
+
+use alloc::borrow::Cow;
+use alloc::format;
+use alloc::string::String;
+use core::fmt;
+use core::time::Duration;
+
+use http::header::{CONTENT_TYPE, RETRY_AFTER};
+use http::{Response, StatusCode};
+use serde::Deserialize;
+use serde::de::{DeserializeOwned, Deserializer, Error as _, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+use crate::error::{Denied, Diagnostics, Malformed, Outage, Problem, Unavailable};
+
+/// What the token endpoint said.
+pub(crate) enum Answer<'a> {
+    Granted(Granted<'a>),
+    Denied(Denied),
+    Unavailable(Unavailable),
+    Unreadable(Malformed),
+}
+
+/// A successful answer, RFC 6749 §5.1.
+pub(crate) struct Granted<'a> {
+    pub(crate) access_token: Cow<'a, str>,
+    pub(crate) token_type: Cow<'a, str>,
+    /// Seconds, never more than [`LONGEST_LIFETIME`].
+    pub(crate) expires_in: Option<u64>,
+    pub(crate) refresh_token: Option<Cow<'a, str>>,
+    pub(crate) scope: Option<Cow<'a, str>>,
+    /// OpenID Connect Core §3.1.3.3; kept as it came.
+    pub(crate) id_token: Option<Cow<'a, str>>,
+    /// The members that are not listed here, as the text of one JSON object; empty without any.
+    pub(crate) extras: String,
+}
+
+/// Lifetimes are clamped here (68 years): beyond it a number is a mistake or an attack.
+const LONGEST_LIFETIME: u64 = 0x7FFF_FFFF;
+
+impl<'a> Answer<'a> {
+    pub(crate) fn read<B: AsRef<[u8]>>(response: &'a Response<B>, limit: usize) -> Self {
+        let status = response.status();
+        let body = response.body().as_ref();
+        let unreadable = |problem| {
+            let content_type =
+                response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+            let diagnostics = Diagnostics::new(status, content_type, body);
+            Self::Unreadable(Malformed::new(problem).with_diagnostics(diagnostics))
+        };
+        if status.is_redirection() {
+            return unreadable(Problem::Redirected(status));
+        }
+        if status.is_server_error()
+            || matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT)
+        {
+            return Self::Unavailable(Unavailable::new(
+                Outage::Status(status),
+                retry_after(response),
+            ));
+        }
+        if body.len() > limit {
+            return unreadable(Problem::TooLarge(limit));
+        }
+        let members = match Members::read(body) {
+            Ok(members) => members,
+            // Without a readable explanation, the status says more than the body.
+            Err(Problem::Json) if status != StatusCode::OK => {
+                return unreadable(Problem::Status(status));
+            }
+            Err(problem) => return unreadable(problem),
+        };
+        // An error is one whatever the status, and whatever stands beside it.
+        if let Some(error) = &members.error {
+            if matches!(&**error, "temporarily_unavailable" | "server_error") {
+                return Self::Unavailable(Unavailable::new(
+                    Outage::Status(status),
+                    retry_after(response),
+                ));
+            }
+            return Self::Denied(Denied::new(
+                error,
+                members.error_description.as_deref(),
+                members.error_uri.as_deref(),
+            ));
+        }
+        // RFC 6749 §5.1: 200 (OK) is the only status that carries a token.
+        if status != StatusCode::OK {
+            return unreadable(Problem::Status(status));
+        }
+        match members.into_granted() {
+            Ok(granted) => Self::Granted(granted),
+            Err(problem) => unreadable(problem),
+        }
+    }
+}
+
+/// `Retry-After` in seconds (RFC 9110 §10.2.3). A date is ignored: the usual back-off applies.
+fn retry_after<B>(response: &Response<B>) -> Option<Duration> {
+    let seconds = response.headers().get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
+    Some(Duration::from_secs(seconds))
+}
+
+/// The members of either answer, before it is known which one it is.
+#[derive(Default)]
+struct Members<'a> {
+    access_token: Option<Cow<'a, str>>,
+    token_type: Option<Cow<'a, str>>,
+    expires_in: Option<&'a RawValue>,
+    refresh_token: Option<Cow<'a, str>>,
+    scope: Option<Cow<'a, str>>,
+    id_token: Option<Cow<'a, str>>,
+    error: Option<Cow<'a, str>>,
+    error_description: Option<Cow<'a, str>>,
+    error_uri: Option<Cow<'a, str>>,
+    extras: String,
+}
+
+impl<'a> Members<'a> {
+    fn read(body: &'a [u8]) -> Result<Self, Problem> {
+        let text = core::str::from_utf8(body).map_err(|_| Problem::Json)?;
+        let mut members = Self::default();
+        let mut problem = None;
+        let mut json = serde_json::Deserializer::from_str(text);
+        let reader = Reader { members: &mut members, problem: &mut problem };
+        let read = json.deserialize_map(reader).and_then(|()| json.end());
+        match read {
+            Ok(()) => Ok(members),
+            Err(error) if error.is_data() => Err(problem.unwrap_or(Problem::Json)),
+            Err(_) => Err(Problem::Json),
+        }
+    }
+
+    fn into_granted(self) -> Result<Granted<'a>, Problem> {
+        let present = |text: &Cow<'_, str>| !text.is_empty();
+        Ok(Granted {
+            access_token: self.access_token.ok_or(Problem::MemberMissing("access_token"))?,
+            token_type: self
+                .token_type
+                .filter(present)
+                .ok_or(Problem::MemberMissing("token_type"))?,
+            expires_in: match self.expires_in {
+                Some(raw) => seconds(raw.get()).ok_or(Problem::Member("expires_in"))?,
+                None => None,
+            },
+            // An empty text stands for an absent member.
+            refresh_token: self.refresh_token.filter(present),
+            scope: self.scope.filter(present),
+            id_token: self.id_token.filter(present),
+            extras: {
+                let mut extras = self.extras;
+                if !extras.is_empty() {
+                    extras.push('}');
+                }
+                extras
+            },
+        })
+    }
+}
+
+/// Reads the members where they belong and says what is wrong with the first bad one.
+struct Reader<'r, 'a> {
+    members: &'r mut Members<'a>,
+    problem: &'r mut Option<Problem>,
+}
+
+impl<'de> Visitor<'de> for Reader<'_, 'de> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON object")
+    }
+
+    fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<(), M::Error> {
+        let Self { members, problem } = self;
+        while let Some(Text(name)) = map.next_key()? {
+            let (name, member) = match &*name {
+                "access_token" => ("access_token", &mut members.access_token),
+                "token_type" => ("token_type", &mut members.token_type),
+                "refresh_token" => ("refresh_token", &mut members.refresh_token),
+                "scope" => ("scope", &mut members.scope),
+                "id_token" => ("id_token", &mut members.id_token),
+                "error" => ("error", &mut members.error),
+                "error_description" => ("error_description", &mut members.error_description),
+                "error_uri" => ("error_uri", &mut members.error_uri),
+                "expires_in" => {
+                    let value: &RawValue = map.next_value()?;
+                    if members.expires_in.replace(value).is_some() {
+                        *problem = Some(Problem::DuplicateMember("expires_in"));
+                        return Err(M::Error::custom("duplicate"));
+                    }
+                    continue;
+                }
+                other => {
+                    keep(&mut members.extras, other, map.next_value()?);
+                    continue;
+                }
+            };
+            *problem = Some(Problem::Member(name));
+            let value: Option<Text<'de>> = map.next_value()?;
+            // `null` counts as absent, but it counts: a second member is a contradiction.
+            let value = value.map_or(Cow::Borrowed(""), |text| text.0);
+            if member.replace(value).is_some() {
+                *problem = Some(Problem::DuplicateMember(name));
+                return Err(M::Error::custom("duplicate"));
+            }
+            *problem = None;
+        }
+        members.error = members.error.take().filter(|error| !error.is_empty());
+        Ok(())
+    }
+}
+
+/// Appends a member to the text of the extras.
+fn keep(extras: &mut String, name: &str, value: &RawValue) {
+    extras.push(if extras.is_empty() { '{' } else { ',' });
+    if name.bytes().all(|byte| byte >= 0x20 && byte != b'"' && byte != b'\\') {
+        extras.push('"');
+        extras.push_str(name);
+        extras.push('"');
+    } else {
+        // Writing a string as JSON cannot fail.
+        extras.push_str(&serde_json::to_string(name).unwrap_or_default());
+    }
+    extras.push(':');
+    extras.push_str(value.get());
+}
+
+/// Finds a member in the text of the extras.
+pub(crate) fn extra<T: DeserializeOwned>(extras: &str, name: &str) -> Option<T> {
+    let members: alloc::collections::BTreeMap<Cow<'_, str>, &RawValue> =
+        serde_json::from_str(extras).ok()?;
+    serde_json::from_str(members.get(name)?.get()).ok()
+}
+
+/// A JSON string, borrowed from the input where it has no escapes.
+struct Text<'a>(Cow<'a, str>);
+
+impl<'de> Deserialize<'de> for Text<'de> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Borrowing;
+        impl<'de> Visitor<'de> for Borrowing {
+            type Value = Text<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string")
+            }
+
+            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
+                Ok(Text(Cow::Borrowed(text)))
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+                Ok(Text(Cow::Owned(text.into())))
+            }
+        }
+        from.deserialize_str(Borrowing)
+    }
+}
+
+/// Any JSON spelling of a number of seconds: `3600`, `3600.0`, `3.6e3`, `"3600"`. `Some(None)` is
+/// `null`, `None` is nothing that counts seconds.
+#[expect(clippy::option_option, reason = "absent, and not a number of seconds, are two answers")]
+fn seconds(json: &str) -> Option<Option<u64>> {
+    if json == "null" {
+        return Some(None);
+    }
+    let number = json.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(json);
+    if let Ok(seconds) = number.parse::<u64>() {
+        return Some(Some(seconds.min(LONGEST_LIFETIME)));
+    }
+    // `parse` would take "inf", "nan" and a sign, too.
+    if !number.starts_with(|c: char| c.is_ascii_digit()) {
+        return None;
+    }
+    let seconds = number.parse::<f64>().ok()?;
+    if seconds >= 2_147_483_647.0 {
+        return Some(Some(LONGEST_LIFETIME));
+    }
+    (seconds % 1.0 == 0.0).then(|| format!("{seconds:.0}").parse().ok())
+}
