@@ -4,12 +4,15 @@
 extern crate alloc;
 
 mod client;
+mod coordinator;
 mod error;
 pub mod machine;
+mod session;
 mod value;
 mod wire;
 
 pub use client::{Authentication, AuthorizationRequest, Client, Server};
+pub use coordinator::{Ask, Coordinator, Effect, Given, Swapped, Unknown, Version};
 pub use error::{
     Denied, Diagnostics, Error, Expired, Forged, Malformed, Misuse, Outage, Problem, Reason,
     Unavailable,
@@ -18,5 +21,6 @@ pub use machine::{
     Authorized, Authorizing, AwaitingCallback, AwaitingToken, Code, Failed, Refreshing, State,
     TokenRequest, Unauthorized,
 };
+pub use session::{Challenged, Lost, Received, Session, Step, Ticket};
 pub use value::{AccessToken, Body, Generation, LoginId, Scope, Secret, Seed, Timestamp};
 pub use wire::{Callback, Challenge};

@@ -1,18 +1,15 @@
 //! There are tokens: what they are good for, and until when.
 
-use alloc::borrow::Cow;
 use core::fmt;
 use core::time::Duration;
 
 use http::Request;
 use serde::de::DeserializeOwned;
 
-use super::{
-    Attempt, AwaitingToken, ClientCredentials, Failed, Login, Refreshing, Setbacks, Unauthorized,
-};
+use super::{Attempt, ClientCredentials, Failed, Login, Refreshing, Setbacks, Unauthorized};
 use crate::client::{Client, Policy};
 use crate::error::{Error, Expired, Malformed, Misuse, Problem, Reason};
-use crate::value::{AccessToken, Body, Generation, LoginId, Scope, Secret, Timestamp};
+use crate::value::{AccessToken, Body, LoginId, Scope, Secret, Timestamp};
 use crate::wire::{Granted, extra};
 
 /// There are tokens.
@@ -55,8 +52,8 @@ pub(crate) enum Renewal {
 }
 
 impl Renewal {
-    pub(super) fn refresh_token(token: Cow<'_, str>) -> Self {
-        Self::RefreshToken(Secret::new(token.into_owned()))
+    pub(super) fn refresh_token(token: &str) -> Self {
+        Self::RefreshToken(Secret::from(token))
     }
 }
 
@@ -64,8 +61,7 @@ impl Authorized {
     /// The access token, unless it has expired or a resource server has rejected it. Refresh then.
     #[must_use]
     pub fn token(&self, now: Timestamp) -> Option<&AccessToken> {
-        let expired = self.tokens.expires_at.is_some_and(|expires_at| now >= expires_at);
-        (!expired && !self.rejected).then_some(&self.tokens.access)
+        (!self.is_expired(now) && !self.rejected).then_some(&self.tokens.access)
     }
 
     /// Puts the token on a request.
@@ -177,8 +173,8 @@ impl Authorized {
         now < self.tokens.sent_at || self.tokens.refresh_at.is_some_and(|at| now >= at)
     }
 
-    pub(crate) const fn generation(&self) -> Generation {
-        self.login.generation()
+    pub(crate) fn is_expired(&self, now: Timestamp) -> bool {
+        self.tokens.expires_at.is_some_and(|expires_at| now >= expires_at)
     }
 
     pub(super) fn renewal_request(&self, client: &Client) -> Option<Request<Body>> {
@@ -193,22 +189,28 @@ impl Authorized {
         }
     }
 
-    /// The first tokens of a login.
+    /// The first tokens of a login, made of the answer alone.
     pub(super) fn first(
-        asked: &AwaitingToken,
+        login: Login,
         client: &Client,
         granted: &Granted<'_>,
+        setbacks: Setbacks,
+        sent_at: Timestamp,
         now: Timestamp,
     ) -> Result<Self, Malformed> {
-        let login = asked.login.next();
-        let requested = asked.requested_scope();
-        // RFC 6749 §5.1: without scope, what was asked for has been granted.
-        let scope = granted.scope.as_deref().map_or_else(|| requested.clone(), Scope::granted);
-        let id_token = granted.id_token.as_deref().map(Secret::from);
-        let tokens = Tokens::new(login, client.policy(), granted, asked.attempt.sent_at, now)?
-            .with_scope(requested.clone(), scope)
-            .with_id_token(id_token);
-        Ok(Self::with(login, tokens, None, asked.setbacks, now))
+        let login = login.next();
+        let tokens = Tokens::new(login, client.policy(), granted, sent_at, now)?;
+        let renewal = granted.refresh_token.as_deref().map(Renewal::refresh_token);
+        Ok(Self::with(login, tokens, renewal, setbacks, now))
+    }
+
+    /// Adds what was asked for. RFC 6749 §5.1: an answer without scope has granted just that.
+    pub(super) fn asked_for(mut self, requested: Scope, granted: &Granted<'_>) -> Self {
+        if granted.scope.is_none() {
+            self.tokens.granted = requested.clone();
+        }
+        self.tokens.requested = requested;
+        self
     }
 
     /// The tokens that replace others.
@@ -220,21 +222,20 @@ impl Authorized {
         now: Timestamp,
     ) -> Result<Self, Malformed> {
         let login = old.login.next();
-        let tokens = &old.tokens;
+        let mut tokens = Tokens::new(login, client.policy(), granted, sent_at, now)?;
+        tokens.requested = old.tokens.requested.clone();
         // RFC 6749 §6: without scope, it is that of the refresh token.
-        let scope = granted.scope.as_deref().map_or_else(|| tokens.granted.clone(), Scope::granted);
-        let id_token =
-            granted.id_token.as_deref().map(Secret::from).or_else(|| tokens.id_token.clone());
+        if granted.scope.is_none() {
+            tokens.granted = old.tokens.granted.clone();
+        }
+        if tokens.id_token.is_none() {
+            tokens.id_token = old.tokens.id_token.clone();
+        }
         let renewal = match (&granted.refresh_token, &old.renewal) {
-            (Some(token), Some(Renewal::RefreshToken(_))) => {
-                Some(Renewal::refresh_token(Cow::Borrowed(token)))
-            }
+            (Some(token), Some(Renewal::RefreshToken(_))) => Some(Renewal::refresh_token(token)),
             // RFC 6749 §6: the server MAY issue a new refresh token. If not, the old one stays.
             (Some(_) | None, kept) => kept.clone(),
         };
-        let tokens = Tokens::new(login, client.policy(), granted, sent_at, now)?
-            .with_scope(tokens.requested.clone(), scope)
-            .with_id_token(id_token);
         Ok(Self::with(login, tokens, renewal, old.setbacks, now))
     }
 
@@ -290,22 +291,14 @@ impl Tokens {
         });
         Ok(Self {
             access,
-            id_token: None,
+            id_token: granted.id_token.as_deref().map(Secret::from),
             requested: Scope::default(),
-            granted: Scope::default(),
+            granted: granted.scope.as_deref().map(Scope::granted).unwrap_or_default(),
             extras: Secret::from(granted.extras.as_str()),
             sent_at,
             refresh_at,
             expires_at,
         })
-    }
-
-    fn with_scope(self, requested: Scope, granted: Scope) -> Self {
-        Self { requested, granted, ..self }
-    }
-
-    fn with_id_token(self, id_token: Option<Secret>) -> Self {
-        Self { id_token, ..self }
     }
 
     fn lifetime(&self) -> Option<Duration> {

@@ -9,7 +9,7 @@ use super::{
 use crate::client::Client;
 use crate::error::{Error, Misuse, Outage, Reason, Unavailable};
 use crate::value::{Body, Scope, Timestamp};
-use crate::wire::Answer;
+use crate::wire::{Answer, Granted};
 
 /// A token request has been made; hand its answer to [`receive`](Self::receive).
 ///
@@ -30,6 +30,18 @@ pub struct AwaitingToken {
 pub(crate) enum Grant {
     Code(Code),
     ClientCredentials(ClientCredentials),
+}
+
+impl Grant {
+    /// Completes the tokens with what they were asked for and can be renewed with.
+    pub(super) fn obtained(self, tokens: Authorized, granted: &Granted<'_>) -> Authorized {
+        match self {
+            Self::Code(code) => tokens.asked_for(code.scope, granted),
+            Self::ClientCredentials(grant) => tokens
+                .asked_for(grant.scope.clone(), granted)
+                .renewed_by(Some(Renewal::ClientCredentials(grant))),
+        }
+    }
 }
 
 impl AwaitingToken {
@@ -70,13 +82,13 @@ impl AwaitingToken {
             return Err(Failed::new(misuse, self));
         }
         match Answer::read(response, client.body_limit()) {
-            Answer::Granted(granted) => match Authorized::first(&self, client, &granted, now) {
-                Ok(tokens) => Ok(tokens.renewed_by(match self.grant {
-                    Grant::Code(_) => granted.refresh_token.map(Renewal::refresh_token),
-                    Grant::ClientCredentials(grant) => Some(Renewal::ClientCredentials(grant)),
-                })),
-                Err(malformed) => Err(self.give_up_or_wait(Error::Malformed(malformed), now)),
-            },
+            Answer::Granted(granted) => {
+                let (setbacks, sent_at) = (self.setbacks, self.attempt.sent_at);
+                match Authorized::first(self.login, client, &granted, setbacks, sent_at, now) {
+                    Ok(tokens) => Ok(self.grant.obtained(tokens, &granted)),
+                    Err(malformed) => Err(self.give_up_or_wait(Error::Malformed(malformed), now)),
+                }
+            }
             Answer::Denied(denied) => {
                 self.setbacks.back_off(None, now);
                 let reason = Reason::Denied(denied.error().into());

@@ -19,6 +19,12 @@ impl Login {
         Self { id, number: 0, client: client.fingerprint() }
     }
 
+    /// The login as it was when tokens of this generation were held.
+    pub(crate) const fn of(generation: Generation, client: &Client) -> Self {
+        let (id, number) = (generation.login(), generation.number());
+        Self { id, number, client: client.fingerprint() }
+    }
+
     pub(crate) fn check(&self, client: &Client) -> Result<(), Misuse> {
         client.check(self.client)
     }

@@ -3,8 +3,10 @@
 use alloc::boxed::Box;
 use core::fmt;
 
-use super::{Authorized, AwaitingCallback, AwaitingToken, Login, Refreshing, Unauthorized};
-use crate::error::Error;
+use super::{
+    Attempt, Authorized, AwaitingCallback, AwaitingToken, Login, Refreshing, Unauthorized,
+};
+use crate::error::{Error, Reason};
 use crate::value::LoginId;
 
 /// A login in one of its four states: what a program keeps, and what a store stores.
@@ -46,6 +48,82 @@ impl State {
             Self::Authorizing(Authorizing::AwaitingToken(state)) => &state.login,
             Self::Authorized(state) => &state.login,
             Self::Refreshing(state) => &state.held.login,
+        }
+    }
+}
+
+impl State {
+    /// Whether both are the same record of the same login: one may stand for the other.
+    pub(crate) fn is_same_record(&self, other: &Self) -> bool {
+        let same_token = match (self.tokens(), other.tokens()) {
+            (Some(own), Some(others)) => {
+                own.rejected == others.rejected
+                    && own.setbacks == others.setbacks
+                    && own.tokens.access.is_same(&others.tokens.access)
+            }
+            (None, None) => true,
+            (Some(_), None) | (None, Some(_)) => false,
+        };
+        self.identity() == other.identity()
+            && core::mem::discriminant(self) == core::mem::discriminant(other)
+            && self.attempt() == other.attempt()
+            && self.reason() == other.reason()
+            && same_token
+    }
+
+    fn reason(&self) -> Option<&Reason> {
+        match self {
+            Self::Unauthorized(state) => Some(state.reason()),
+            Self::Authorizing(_) | Self::Authorized(_) | Self::Refreshing(_) => None,
+        }
+    }
+
+    /// Whether this login was ended for good: by signing out, or by the server's refusal of an
+    /// attempt that was not in doubt.
+    pub(crate) fn was_ended(&self) -> bool {
+        match self {
+            Self::Unauthorized(state) => !state.is_renewable() && !state.reason.is_doubtful(),
+            Self::Authorizing(_) | Self::Authorized(_) | Self::Refreshing(_) => false,
+        }
+    }
+
+    /// The tokens that are held.
+    pub(crate) const fn tokens(&self) -> Option<&Authorized> {
+        match self {
+            Self::Authorized(state) | Self::Refreshing(Refreshing { held: state, .. }) => {
+                Some(state)
+            }
+            Self::Unauthorized(_) | Self::Authorizing(_) => None,
+        }
+    }
+
+    pub(crate) const fn tokens_mut(&mut self) -> Option<&mut Authorized> {
+        match self {
+            Self::Authorized(state) | Self::Refreshing(Refreshing { held: state, .. }) => {
+                Some(state)
+            }
+            Self::Unauthorized(_) | Self::Authorizing(_) => None,
+        }
+    }
+
+    /// The latest token request, where its outcome is awaited or decides what comes next.
+    pub(crate) const fn attempt(&self) -> Option<&Attempt> {
+        match self {
+            Self::Authorizing(Authorizing::AwaitingToken(state)) => Some(&state.attempt),
+            Self::Refreshing(state) => Some(&state.attempt),
+            Self::Unauthorized(_)
+            | Self::Authorizing(Authorizing::AwaitingCallback(_))
+            | Self::Authorized(_) => None,
+        }
+    }
+
+    pub(crate) const fn attempt_mut(&mut self) -> Option<&mut Attempt> {
+        match self {
+            Self::Authorizing(Authorizing::AwaitingToken(state)) => Some(&mut state.attempt),
+            Self::Refreshing(state) => Some(&mut state.attempt),
+            Self::Unauthorized(_)
+            | Self::Authorizing(Authorizing::AwaitingCallback(_))
+            | Self::Authorized(_) => None,
         }
     }
 }

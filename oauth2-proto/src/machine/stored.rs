@@ -273,7 +273,9 @@ impl TryFrom<AuthorizedV1<'_>> for Authorized {
                 expires_at: stored.expires_at,
             },
             renewal: match stored.renewal {
-                Some(RenewalV1::RefreshToken(token)) => Some(Renewal::refresh_token(token)),
+                Some(RenewalV1::RefreshToken(token)) => {
+                    Some(Renewal::RefreshToken(Secret::new(token)))
+                }
                 Some(RenewalV1::ClientCredentials(grant)) => {
                     Some(Renewal::ClientCredentials(grant.try_into()?))
                 }

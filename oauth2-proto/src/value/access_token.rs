@@ -6,6 +6,7 @@ use core::fmt;
 
 use http::header::AUTHORIZATION;
 use http::{HeaderValue, Request, Uri};
+use subtle::ConstantTimeEq;
 
 use crate::error::{Error, Misuse};
 use crate::value::Generation;
@@ -78,6 +79,11 @@ impl AccessToken {
     #[must_use]
     pub const fn generation(&self) -> Generation {
         self.generation
+    }
+
+    /// Whether both are the same token, in a time that does not depend on where they differ.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        self.header.as_bytes().ct_eq(other.header.as_bytes()).into()
     }
 
     /// The token itself. What is copied from here is no longer redacted.

@@ -1,0 +1,605 @@
+//! Floor 4: drives a login in a store that several tasks and processes share, as pure effects. Who
+//! holds the lease, and what is stored?
+
+use alloc::boxed::Box;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use http::{Request, Response};
+
+use crate::client::Client;
+use crate::error::{Error, Expired, Outage, Reason, Unavailable};
+use crate::machine::{Failed, State};
+use crate::session::{Challenged, Lost, Received, Session, Step, Ticket};
+use crate::value::{AccessToken, Body, Generation, HolderId, Seed, Timestamp};
+use crate::wire::Challenge;
+
+/// One login in a shared store, driven by effects: ask what to do for a caller, do it, report.
+///
+/// The protocol: *load*, decide, *swap* `Authorized` for `Refreshing` (the lease), *send*, *swap*
+/// in what the answer makes of it, *give* the token. It opens nothing and waits for nothing: the
+/// [`Agent`](crate::agent::Agent) executes the effects for async programs, and a test or simulator
+/// executes them one by one.
+///
+/// One effect is out at a time. Any number of callers may [`poll`](Self::poll), each with an
+/// [`Ask`] of its own; whoever gets an effect executes it for all.
+#[derive(Debug)]
+pub struct Coordinator {
+    client: Arc<Client>,
+    seed: Seed,
+    session: Option<Session>,
+    stored: Stored,
+    phase: Phase,
+    /// A request that may be sent once its lease is known to be stored.
+    leased: Option<Box<(Ticket, Request<Body>)>>,
+    /// Whose lease this coordinator took last.
+    holder: Option<HolderId>,
+    /// Requests that revoke tokens nobody wants any more.
+    revocations: Vec<Request<Body>>,
+    /// Counts the attempts that failed, so that a caller can tell its own from earlier ones.
+    failures: u64,
+    last_error: Option<Error>,
+}
+
+/// What is known about the store.
+#[derive(Debug, Default)]
+struct Stored {
+    version: Option<Version>,
+    /// When it was last read; nothing is known before.
+    loaded_at: Option<Timestamp>,
+    /// What the session holds has not been saved yet.
+    unsaved: bool,
+    /// What is unsaved are new tokens: they are never thrown away.
+    tokens_unsaved: bool,
+    /// What is unsaved replaces whatever is stored: a new login, or a sign-out.
+    forced: bool,
+    /// The outcome of the last swap is not known, or was a conflict: read before the next one.
+    uncertain: bool,
+    /// The store failed so many times in a row, and is asked again at `retry_at`.
+    failures: u32,
+    retry_at: Option<Timestamp>,
+}
+
+#[derive(Debug)]
+enum Phase {
+    Idle,
+    Loading,
+    Leasing,
+    Sending(Ticket),
+    Saving,
+    Revoking,
+}
+
+/// What a caller wants, and for how long it waits.
+#[derive(Debug)]
+pub struct Ask {
+    want: Want,
+    until: Timestamp,
+    /// The failures before this caller came are not its own.
+    failures: u64,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Want {
+    Token,
+    /// A token of another generation than this one.
+    Newer(Option<Generation>),
+    /// That everything is loaded and saved, and every request has been sent.
+    Settled,
+}
+
+/// What to do next for a caller.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Effect<'c> {
+    /// Read the login, and report to [`loaded`](Coordinator::loaded).
+    Load,
+    /// Replace the stored login if it still has this version (`None`: if there is none), and
+    /// report to [`swapped`](Coordinator::swapped).
+    Swap(Option<Version>, &'c State),
+    /// Send this request, give it up at this moment, and report to
+    /// [`received`](Coordinator::received) or [`lost`](Coordinator::lost).
+    Send(Request<Body>, Timestamp),
+    /// Poll again at this moment, or when another caller's effect has been reported.
+    Wait(Timestamp),
+    /// An effect that another caller got is still out: poll again when it has been reported.
+    Busy,
+    /// This is what the caller asked for.
+    Give(Result<Given<'c>, Error>),
+}
+
+/// What a caller gets.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Given<'c> {
+    /// A token that is good now.
+    Token(&'c AccessToken),
+    /// Everything is loaded and saved, and every request has been sent.
+    Settled,
+}
+
+/// Which write of a key this is. A store never gives the same one twice for a key, not even after
+/// the key was deleted and made again.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Version(u128);
+
+impl Version {
+    /// The version with this number.
+    #[must_use]
+    pub const fn new(number: u128) -> Self {
+        Self(number)
+    }
+
+    /// Its number.
+    #[must_use]
+    pub const fn number(self) -> u128 {
+        self.0
+    }
+}
+
+/// What became of a swap whose outcome is known.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[expect(clippy::exhaustive_enums, reason = "there is no third possibility")]
+pub enum Swapped {
+    /// It is stored, under this version.
+    Stored(Version),
+    /// Something else was stored meanwhile; nothing has been changed.
+    Conflict,
+}
+
+/// The store did not answer: what became of the operation is not known.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[expect(clippy::exhaustive_structs, reason = "there is nothing to say about it")]
+pub struct Unknown;
+
+/// How often a caller that waits for another process looks whether it is done.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
+/// How long a revocation may take. Nobody waits for its outcome.
+const REVOCATION: Duration = Duration::from_secs(10);
+
+/// Longest pause between two calls to a store that fails, as a power of two of seconds.
+const LONGEST_PAUSE: u32 = 5;
+
+/// What to do, decided without borrowing what is given.
+enum Next {
+    Load,
+    Save,
+    Lease,
+    Send(Ticket, Request<Body>),
+    Revoke(Request<Body>),
+    Wait(Timestamp),
+    Busy,
+    Give,
+    Settled,
+    Refuse(Error),
+}
+
+impl Coordinator {
+    /// Begins to coordinate one login; nothing is loaded yet.
+    #[must_use]
+    pub fn new(client: Arc<Client>, seed: Seed) -> Self {
+        Self {
+            client,
+            seed,
+            session: None,
+            stored: Stored::default(),
+            phase: Phase::Idle,
+            leased: None,
+            holder: None,
+            revocations: Vec::new(),
+            failures: 0,
+            last_error: None,
+        }
+    }
+
+    /// Asks for a token that is good now. A caller does not wait beyond `until`.
+    #[must_use]
+    pub const fn token(&self, until: Timestamp) -> Ask {
+        self.ask(Want::Token, until)
+    }
+
+    /// Asks that the login is loaded, everything is saved, and every request has been sent.
+    #[must_use]
+    pub const fn settled(&self, until: Timestamp) -> Ask {
+        self.ask(Want::Settled, until)
+    }
+
+    /// Asks for a newer token than the current one. Load before, with [`settled`](Self::settled).
+    ///
+    /// # Errors
+    /// [`Misuse::NotRenewable`](crate::Misuse::NotRenewable) when there is nothing to ask with.
+    pub fn refresh(&mut self, until: Timestamp) -> Result<Ask, Error> {
+        if let Some(session) = &mut self.session {
+            session.refresh_now()?;
+        }
+        Ok(self.ask(Want::Newer(self.generation()), until))
+    }
+
+    /// Ends the login; [`settled`](Self::settled) says when that is saved and the tokens are
+    /// revoked. Load before: what is not known can't be revoked.
+    pub fn sign_out(&mut self) {
+        if let Some(session) = &mut self.session {
+            self.revocations.extend(session.sign_out());
+            self.overrule();
+        }
+    }
+
+    /// Puts a new login in place of whatever is stored; [`settled`](Self::settled) says when that
+    /// is saved.
+    ///
+    /// # Errors
+    /// As [`Session::new`]; nothing has been changed.
+    pub fn log_in(&mut self, state: impl Into<State>) -> Result<(), Failed> {
+        self.session = Some(Session::new(Arc::clone(&self.client), state)?);
+        self.overrule();
+        Ok(())
+    }
+
+    /// The state, as far as it is known.
+    #[must_use]
+    pub fn state(&self) -> Option<&State> {
+        self.session.as_ref().map(Session::state)
+    }
+
+    /// Hears that a resource server refused a token; see [`Session::challenged`].
+    pub fn challenged(
+        &mut self,
+        generation: Generation,
+        challenge: &Challenge,
+        now: Timestamp,
+    ) -> Challenged {
+        match &mut self.session {
+            Some(session) => session.challenged(generation, challenge, now),
+            None => Challenged::Superseded,
+        }
+    }
+
+    /// What to do next for this caller.
+    pub fn poll(&mut self, ask: &Ask, now: Timestamp) -> Effect<'_> {
+        match self.decide(ask, now) {
+            Next::Load => {
+                self.phase = Phase::Loading;
+                Effect::Load
+            }
+            Next::Save => {
+                self.phase = Phase::Saving;
+                self.swap(now)
+            }
+            Next::Lease => {
+                self.phase = Phase::Leasing;
+                self.swap(now)
+            }
+            Next::Send(ticket, request) => {
+                let deadline = ticket.deadline();
+                self.phase = Phase::Sending(ticket);
+                Effect::Send(request, deadline)
+            }
+            Next::Revoke(request) => {
+                self.phase = Phase::Revoking;
+                Effect::Send(request, now.after(REVOCATION))
+            }
+            Next::Wait(until) => Effect::Wait(until),
+            Next::Busy => Effect::Busy,
+            Next::Settled => Effect::Give(Ok(Given::Settled)),
+            Next::Refuse(error) => Effect::Give(Err(error)),
+            Next::Give => Effect::Give(
+                self.usable(now).map(Given::Token).ok_or(Error::Expired(Expired::Token)),
+            ),
+        }
+    }
+
+    /// Hears what is stored.
+    pub fn loaded(&mut self, loaded: Result<Option<(Version, State)>, Unknown>, now: Timestamp) {
+        self.phase = Phase::Idle;
+        let Ok(loaded) = loaded else { return self.store_failed(now) };
+        self.store_answered();
+        self.stored.loaded_at = Some(now);
+        self.stored.uncertain = false;
+        let (version, theirs) = match loaded {
+            Some((version, state)) => (Some(version), Some(state)),
+            None => (None, None),
+        };
+        self.stored.version = version;
+        match self.reconcile(theirs.as_ref()) {
+            Verdict::Mine => {}
+            Verdict::Same => {
+                self.stored.unsaved = false;
+                self.stored.tokens_unsaved = false;
+                self.stored.forced = false;
+            }
+            Verdict::Theirs => self.adopt(theirs),
+        }
+    }
+
+    /// Hears what became of a swap.
+    pub fn swapped(&mut self, swapped: Result<Swapped, Unknown>, now: Timestamp) {
+        let leasing = matches!(self.phase, Phase::Leasing);
+        self.phase = Phase::Idle;
+        match swapped {
+            Ok(Swapped::Stored(version)) => {
+                self.store_answered();
+                self.stored.version = Some(version);
+                self.stored.unsaved = false;
+                self.stored.tokens_unsaved = false;
+                self.stored.forced = false;
+            }
+            Ok(Swapped::Conflict) => {
+                self.store_answered();
+                self.stored.uncertain = true;
+                if leasing {
+                    // Somebody was faster. The request is dropped unsent.
+                    self.leased = None;
+                    self.stored.unsaved = self.stored.forced;
+                }
+            }
+            Err(Unknown) => {
+                self.stored.uncertain = true;
+                self.store_failed(now);
+            }
+        }
+    }
+
+    /// Hears the answer to a request.
+    pub fn received<B: AsRef<[u8]>>(&mut self, response: &Response<B>, now: Timestamp) {
+        let Some((session, ticket)) = self.landed() else { return };
+        match session.receive(ticket, response, now) {
+            Ok(Received::Applied) => {
+                self.last_error = None;
+                self.stored.unsaved = true;
+                self.stored.tokens_unsaved = true;
+            }
+            Ok(Received::Late(revocations)) => self.revocations.extend(revocations),
+            Err(error) => self.attempt_failed(error),
+        }
+    }
+
+    /// Hears that a request brought no answer.
+    pub fn lost(&mut self, how: Lost, now: Timestamp) {
+        let Some((session, ticket)) = self.landed() else { return };
+        session.lost(ticket, how, now);
+        let cause = match how {
+            Lost::Unsent => Outage::Unsent,
+            Lost::Unanswered => Outage::Unanswered,
+        };
+        self.attempt_failed(Error::Unavailable(Unavailable::new(cause, None)));
+    }
+
+    fn decide(&mut self, ask: &Ask, now: Timestamp) -> Next {
+        if !matches!(self.phase, Phase::Idle) {
+            return if self.satisfies(ask, now) { Next::Give } else { Next::Busy };
+        }
+        // The store first: whatever is not known or not saved there.
+        let unknown = self.stored.loaded_at.is_none() || self.stored.uncertain;
+        if unknown || self.stored.unsaved {
+            if let Some(retry_at) = self.stored.retry_at.filter(|at| now < *at) {
+                // A store that is down never stops a caller whose token is good.
+                return if self.satisfies(ask, now) {
+                    Next::Give
+                } else {
+                    self.wait(ask, retry_at, Outage::Store, now)
+                };
+            }
+            return if unknown { Next::Load } else { Next::Save };
+        }
+        if let Some(leased) = self.leased.take() {
+            let (ticket, request) = *leased;
+            if now < ticket.deadline() {
+                return Next::Send(ticket, request);
+            }
+            // The store took so long that an answer could come after the lease.
+            if let Some(session) = &mut self.session {
+                session.lost(ticket, Lost::Unsent, now);
+            }
+            self.attempt_failed(Error::Unavailable(Unavailable::new(Outage::Unsent, None)));
+            return Next::Save;
+        }
+        if let Some(request) = self.revocations.pop() {
+            return Next::Revoke(request);
+        }
+        if ask.want == Want::Settled {
+            return Next::Settled;
+        }
+        if let Some(error) = self.own_failure(ask) {
+            let over = ask.want != Want::Token || !error.is_retryable();
+            if over && !self.satisfies(ask, now) {
+                return Next::Refuse(error.clone());
+            }
+        }
+        self.step(ask, now)
+    }
+
+    fn step(&mut self, ask: &Ask, now: Timestamp) -> Next {
+        let stale = self.stored.loaded_at.is_none_or(|at| now >= at.after(LOOK_AGAIN));
+        let Some(session) = &mut self.session else {
+            return match self.own_failure(ask) {
+                Some(error) => Next::Refuse(error.clone()),
+                None if stale => Next::Load,
+                None => Next::Refuse(Error::Expired(Expired::Login(Reason::NotStarted))),
+            };
+        };
+        let (due, reason) = match session.step(now) {
+            Step::Send(ticket, request) => {
+                let holder = self.seed.holder();
+                session.hold(holder);
+                self.holder = Some(holder);
+                self.leased = Some(Box::new((ticket, request)));
+                return Next::Lease;
+            }
+            // Where a newer token was asked for, a back-off is pending.
+            Step::Use(_) => (now.after(LOOK_AGAIN), None),
+            Step::Wait(until) => (until, None),
+            Step::Login(reason) => (now, Some(reason.clone())),
+        };
+        if self.satisfies(ask, now) {
+            return Next::Give;
+        }
+        // Somebody else may have logged in or be done meanwhile.
+        if stale {
+            return Next::Load;
+        }
+        if let Some(reason) = reason {
+            return Next::Refuse(
+                self.own_failure(ask).cloned().unwrap_or(Error::Expired(Expired::Login(reason))),
+            );
+        }
+        self.wait(ask, due.min(now.after(LOOK_AGAIN)), Outage::Waiting, now)
+    }
+
+    /// Waits as long as the caller does.
+    fn wait(&self, ask: &Ask, until: Timestamp, cause: Outage, now: Timestamp) -> Next {
+        if until <= ask.until {
+            return Next::Wait(until);
+        }
+        Next::Refuse(
+            self.own_failure(ask).cloned().unwrap_or_else(|| {
+                Error::Unavailable(Unavailable::new(cause, Some(until.since(now))))
+            }),
+        )
+    }
+
+    const fn ask(&self, want: Want, until: Timestamp) -> Ask {
+        Ask { want, until, failures: self.failures }
+    }
+
+    /// The failure of an attempt that this caller has waited for.
+    fn own_failure(&self, ask: &Ask) -> Option<&Error> {
+        self.last_error.as_ref().filter(|_| self.failures > ask.failures)
+    }
+
+    fn generation(&self) -> Option<Generation> {
+        Some(self.state()?.tokens()?.login.generation())
+    }
+
+    fn usable(&self, now: Timestamp) -> Option<&AccessToken> {
+        self.state()?.tokens()?.token(now)
+    }
+
+    fn satisfies(&self, ask: &Ask, now: Timestamp) -> bool {
+        match ask.want {
+            Want::Token => self.usable(now).is_some(),
+            Want::Newer(held) => self.usable(now).is_some() && self.generation() != held,
+            Want::Settled => false,
+        }
+    }
+
+    fn swap(&mut self, now: Timestamp) -> Effect<'_> {
+        self.stored.unsaved = true;
+        match &self.session {
+            Some(session) => Effect::Swap(self.stored.version, session.state()),
+            // Nothing is held, so nothing is unsaved.
+            None => Effect::Wait(now),
+        }
+    }
+
+    /// The request that was on its way, and the session that awaits its outcome.
+    fn landed(&mut self) -> Option<(&mut Session, Ticket)> {
+        match core::mem::replace(&mut self.phase, Phase::Idle) {
+            Phase::Sending(ticket) => Some((self.session.as_mut()?, ticket)),
+            // The answer to a revocation changes nothing.
+            Phase::Revoking => None,
+            other @ (Phase::Idle | Phase::Loading | Phase::Leasing | Phase::Saving) => {
+                self.phase = other;
+                None
+            }
+        }
+    }
+
+    fn attempt_failed(&mut self, error: Error) {
+        self.failures = self.failures.wrapping_add(1);
+        self.last_error = Some(error);
+        self.stored.unsaved = true;
+    }
+
+    fn overrule(&mut self) {
+        self.leased = None;
+        self.stored.unsaved = true;
+        self.stored.tokens_unsaved = false;
+        self.stored.forced = true;
+    }
+
+    const fn store_answered(&mut self) {
+        self.stored.failures = 0;
+        self.stored.retry_at = None;
+    }
+
+    fn store_failed(&mut self, now: Timestamp) {
+        let pause = 1_u64 << self.stored.failures.min(LONGEST_PAUSE);
+        self.stored.failures = self.stored.failures.saturating_add(1);
+        self.stored.retry_at = Some(now.after(Duration::from_secs(pause)));
+    }
+
+    /// Whether what this coordinator holds, or what is stored, goes on.
+    fn reconcile(&mut self, theirs: Option<&State>) -> Verdict {
+        let Some(mine) = self.session.as_ref().map(Session::state) else { return Verdict::Theirs };
+        if theirs.is_some_and(|theirs| theirs.is_same_record(mine)) {
+            return Verdict::Same;
+        }
+        if self.stored.forced {
+            // Signed out while somebody refreshed: the newer tokens are to be revoked, too.
+            if let (State::Unauthorized(_), Some(tokens)) = (mine, theirs.and_then(State::tokens)) {
+                if tokens.login.id == mine.identity().id {
+                    self.revocations.extend(tokens.revocations(&self.client));
+                }
+            }
+            return Verdict::Mine;
+        }
+        if !self.stored.unsaved {
+            return Verdict::Theirs;
+        }
+        let attempt = theirs.and_then(State::attempt);
+        let my_lease =
+            self.holder.is_some() && attempt.is_some_and(|attempt| attempt.holder == self.holder);
+        if my_lease {
+            return Verdict::Mine;
+        }
+        let Some(tokens) = mine.tokens().filter(|_| self.stored.tokens_unsaved) else {
+            return Verdict::Theirs;
+        };
+        match theirs {
+            // A late success wins over whoever refreshes now, and over giving up in doubt.
+            Some(theirs) if theirs.identity().id == mine.identity().id => {
+                if theirs.identity().number >= mine.identity().number {
+                    Verdict::Theirs
+                } else if theirs.was_ended() {
+                    self.revocations.extend(tokens.revocations(&self.client));
+                    Verdict::Theirs
+                } else {
+                    Verdict::Mine
+                }
+            }
+            // The login was deleted or replaced.
+            Some(_) | None => {
+                self.revocations.extend(tokens.revocations(&self.client));
+                Verdict::Theirs
+            }
+        }
+    }
+
+    /// Goes on with what is stored.
+    fn adopt(&mut self, theirs: Option<State>) {
+        self.leased = None;
+        self.stored.unsaved = false;
+        self.stored.tokens_unsaved = false;
+        self.session = None;
+        let Some(theirs) = theirs else { return };
+        match Session::new(Arc::clone(&self.client), theirs) {
+            Ok(session) => self.session = Some(session),
+            Err(Failed { error, .. }) => {
+                self.failures = self.failures.wrapping_add(1);
+                self.last_error = Some(error);
+            }
+        }
+    }
+}
+
+/// Which of two states goes on.
+enum Verdict {
+    /// What is held, and it has to be saved.
+    Mine,
+    /// They are the same: what is held is saved.
+    Same,
+    /// What is stored.
+    Theirs,
+}

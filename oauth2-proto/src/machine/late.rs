@@ -1,0 +1,72 @@
+//! An answer that comes when the login has moved on: a success is never thrown away.
+
+use http::Response;
+
+use super::{Authorized, Authorizing, Grant, Login, Refreshing, Setbacks, State};
+use crate::client::Client;
+use crate::value::{Generation, Timestamp};
+use crate::wire::Answer;
+
+/// What a late answer does.
+pub(crate) enum Late {
+    /// Its tokens are newer than what the login has.
+    Wins(Authorized),
+    /// It says nothing that matters any more.
+    Yields(State),
+    /// Its tokens belong to a login that was ended or replaced.
+    Unwanted(State, Authorized),
+}
+
+impl State {
+    /// Reads an answer to a request that this state does not await (any more).
+    ///
+    /// A success for the generation of tokens that is still held, or that was given up in doubt,
+    /// wins. Everything else about an old attempt is old news: only tokens for a login that was
+    /// ended on purpose, or replaced, are to be revoked.
+    pub(crate) fn receive_late<B: AsRef<[u8]>>(
+        self,
+        client: &Client,
+        asked_for: Generation,
+        sent_at: Timestamp,
+        response: &Response<B>,
+        now: Timestamp,
+    ) -> Late {
+        let Answer::Granted(granted) = Answer::read(response, client.body_limit()) else {
+            return Late::Yields(self);
+        };
+        let own = self.identity().generation();
+        let login = Login::of(asked_for, client);
+        let setbacks = Setbacks::default();
+        let Ok(late) = Authorized::first(login, client, &granted, setbacks, sent_at, now) else {
+            return Late::Yields(self);
+        };
+        if own.login() == asked_for.login() && own.number() > asked_for.number() {
+            return Late::Yields(self);
+        }
+        if own != asked_for {
+            return Late::Unwanted(self, late);
+        }
+        match self {
+            Self::Refreshing(Refreshing { held, .. }) | Self::Authorized(held) => {
+                match Authorized::successor(&held, client, &granted, sent_at, now) {
+                    Ok(successor) => Late::Wins(successor),
+                    Err(_) => Late::Yields(held.into()),
+                }
+            }
+            Self::Authorizing(Authorizing::AwaitingToken(awaiting)) => {
+                Late::Wins(awaiting.grant.obtained(late, &granted))
+            }
+            // Given up in doubt, or refused meanwhile: but never ended on purpose.
+            Self::Unauthorized(ended) => match ended.renewal {
+                Some(grant) => Late::Wins(Grant::ClientCredentials(grant).obtained(late, &granted)),
+                None if ended.reason.is_doubtful() => {
+                    Late::Wins(late.asked_for(ended.requested, &granted))
+                }
+                None => Late::Unwanted(ended.into(), late),
+            },
+            Self::Authorizing(Authorizing::AwaitingCallback(pending)) => {
+                Late::Unwanted(pending.into(), late)
+            }
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! Ending a login on purpose, and telling the server so (RFC 7009).
+
+use alloc::vec::Vec;
+
+use http::Request;
+
+use super::{Authorized, Failed, Renewal, State, Unauthorized};
+use crate::client::Client;
+use crate::error::Reason;
+use crate::value::{Body, Scope};
+
+impl State {
+    /// Ends this login. Save the state that comes back, then send the requests, if there are any:
+    /// they revoke its tokens, and their answers change nothing any more.
+    ///
+    /// There are none when the server was made without a revocation endpoint. A login that was
+    /// already over stays as it is, but is not renewed any more.
+    ///
+    /// # Errors
+    /// [`Misuse::WrongClient`](crate::Misuse::WrongClient). The state stays the same.
+    ///
+    /// See [RFC 7009 §2.1](https://www.rfc-editor.org/rfc/rfc7009#section-2.1).
+    pub fn sign_out(self, client: &Client) -> Result<(Unauthorized, Vec<Request<Body>>), Failed> {
+        if let Err(misuse) = self.identity().check(client) {
+            return Err(Failed::new(misuse, self));
+        }
+        let login = *self.identity();
+        let (requested, requests) = match self {
+            Self::Unauthorized(state) if state.renewal.is_none() => return Ok((state, Vec::new())),
+            Self::Unauthorized(state) => (state.requested, Vec::new()),
+            Self::Authorizing(_) => (Scope::default(), Vec::new()),
+            Self::Authorized(state) => {
+                let requests = state.revocations(client);
+                (state.tokens.requested, requests)
+            }
+            Self::Refreshing(state) => {
+                let requests = state.held.revocations(client);
+                (state.held.tokens.requested, requests)
+            }
+        };
+        Ok((Unauthorized::ended(login, Reason::SignedOut, requested), requests))
+    }
+}
+
+impl Authorized {
+    /// RFC 7009 §2.1: with the refresh token the server ends the access tokens as well, but it need
+    /// not; so both are revoked, the one that lives longer first.
+    pub(crate) fn revocations(&self, client: &Client) -> Vec<Request<Body>> {
+        let refresh = match &self.renewal {
+            Some(Renewal::RefreshToken(token)) => client.revoke(token.expose(), "refresh_token"),
+            Some(Renewal::ClientCredentials(_)) | None => None,
+        };
+        let access = client.revoke(self.tokens.access.expose(), "access_token");
+        refresh.into_iter().chain(access).collect()
+    }
+}

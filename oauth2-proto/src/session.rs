@@ -1,0 +1,469 @@
+//! Floor 4: drives one login in place, for a client that lives long. Who sends now?
+
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::fmt;
+
+use http::{Request, Response};
+
+use crate::client::Client;
+use crate::error::{Error, Misuse, Reason};
+use crate::machine::{
+    Authorizing, AwaitingToken, Failed, Grant, Late, Login, Refreshing, State, Unauthorized,
+};
+use crate::value::{AccessToken, Body, Generation, HolderId, Timestamp};
+use crate::wire::Challenge;
+
+/// One login, driven in place: ask it for the next [`step`](Self::step), do that, tell it the
+/// outcome.
+///
+/// It is not shared between processes; save [`state`](Self::state) *before* sending what a step
+/// asks to send, and after each outcome. For logins in a store that several processes share there
+/// is the [`Coordinator`](crate::Coordinator).
+///
+/// ```
+/// # use oauth2_proto::{Client, Server, Session, State, Step, Timestamp};
+/// # use std::sync::Arc;
+/// # fn send(_: http::Request<oauth2_proto::Body>) -> Option<http::Response<Vec<u8>>> { None }
+/// # fn drive(mut session: Session, now: Timestamp) {
+/// loop {
+///     match session.step(now) {
+///         Step::Use(token) => break, // attach it to a request
+///         Step::Send(ticket, request) => match send(request) {
+///             Some(response) => drop(session.receive(ticket, &response, now)),
+///             None => session.lost(ticket, oauth2_proto::Lost::Unanswered, now),
+///         },
+///         Step::Wait(until) => break, // come back then
+///         Step::Login(reason) => break, // a person has to log in
+///     }
+/// }
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Session {
+    client: Arc<Client>,
+    state: State,
+    /// The host asked for new tokens, whatever the clock says.
+    refresh_wanted: bool,
+    /// When an attempt that seems to have been sent in the future was first seen: some clock has
+    /// been set back, and its lease is counted from here.
+    first_seen: Option<Timestamp>,
+}
+
+/// What to do now.
+#[derive(Debug)]
+#[expect(clippy::exhaustive_enums, reason = "a caller's match should break when a step is added")]
+pub enum Step<'s> {
+    /// Use this token.
+    Use(&'s AccessToken),
+    /// Save the state, send this request by the ticket's deadline, and hand the outcome in with
+    /// the ticket.
+    Send(Ticket, Request<Body>),
+    /// Nothing can be done before this moment.
+    Wait(Timestamp),
+    /// A person has to log in, for this reason.
+    Login(&'s Reason),
+}
+
+/// The right to report the outcome of one request. Not to be copied: a request has one outcome.
+///
+/// Dropping it is safe: when the lease is over, another step sends again.
+#[derive(Debug)]
+#[must_use = "hand it back with the outcome of the request"]
+pub struct Ticket {
+    generation: Generation,
+    attempt: u32,
+    sent_at: Timestamp,
+    deadline: Timestamp,
+}
+
+impl Ticket {
+    /// When the request must have been given up: what is still on its way then must be aborted.
+    #[must_use]
+    pub const fn deadline(&self) -> Timestamp {
+        self.deadline
+    }
+}
+
+/// What became of a request that brought no answer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[expect(clippy::exhaustive_enums, reason = "there is no third possibility")]
+pub enum Lost {
+    /// It provably never left this machine: no name resolved, no connection established.
+    Unsent,
+    /// It left, or may have.
+    Unanswered,
+}
+
+/// What an answer changed.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Received {
+    /// The login is in its new state: take the next step.
+    Applied,
+    /// The answer came too late to change anything. Where it brought tokens that nobody wants any
+    /// more, these requests revoke them.
+    Late(Vec<Request<Body>>),
+}
+
+/// What a challenge of a resource server changed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum Challenged {
+    /// The token counts as rejected; the next step gets another one.
+    Rejected,
+    /// That token has been replaced meanwhile: use the current one.
+    Superseded,
+    /// The token is younger than 30 seconds: a new one would fare no better. The challenge is the
+    /// caller's.
+    TooYoung,
+    /// The challenge does not say `invalid_token`. It is the caller's.
+    Unrelated,
+}
+
+/// A token is not given up for a challenge before it is this old (seconds): a resource server that
+/// rejects every token must not cause a refresh per call.
+const TOO_YOUNG: u64 = 30;
+
+/// What a step comes to, decided without touching anything.
+enum Plan {
+    Use,
+    Send(Timestamp),
+    Wait(Timestamp),
+    Expire,
+    Login,
+}
+
+impl Session {
+    /// Takes a login over that needs no browser (any more).
+    ///
+    /// # Errors
+    /// [`Misuse::WrongClient`]; [`Misuse::UnfinishedLogin`] for a login in a browser: finish it by
+    /// hand first. The state comes back as it was.
+    pub fn new(client: Arc<Client>, state: impl Into<State>) -> Result<Self, Failed> {
+        let state = state.into();
+        if let Err(misuse) = state.identity().check(&client) {
+            return Err(Failed::new(misuse, state));
+        }
+        match &state {
+            State::Authorizing(
+                Authorizing::AwaitingCallback(_)
+                | Authorizing::AwaitingToken(AwaitingToken { grant: Grant::Code(_), .. }),
+            ) => Err(Failed::new(Misuse::UnfinishedLogin, state)),
+            State::Unauthorized(_)
+            | State::Authorizing(Authorizing::AwaitingToken(_))
+            | State::Authorized(_)
+            | State::Refreshing(_) => {
+                Ok(Self { client, state, refresh_wanted: false, first_seen: None })
+            }
+        }
+    }
+
+    /// The state, to be saved.
+    #[must_use]
+    pub const fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// The state, for a program that goes on by hand.
+    #[must_use]
+    pub fn into_state(self) -> State {
+        self.state
+    }
+
+    /// What to do now.
+    pub fn step(&mut self, now: Timestamp) -> Step<'_> {
+        match self.plan(now) {
+            Plan::Send(due) => {
+                if let Some((ticket, request)) = self.send(due, now) {
+                    return Step::Send(ticket, request);
+                }
+            }
+            Plan::Expire => self.expire(),
+            Plan::Wait(until) => return Step::Wait(until),
+            Plan::Use | Plan::Login => {}
+        }
+        match &self.state {
+            State::Unauthorized(state) => Step::Login(state.reason()),
+            State::Authorized(state) | State::Refreshing(Refreshing { held: state, .. }) => {
+                state.token(now).map_or(Step::Login(&Reason::TokenRejected), Step::Use)
+            }
+            State::Authorizing(_) => Step::Login(&Reason::NotStarted),
+        }
+    }
+
+    /// Reads the answer to the request that the ticket came with. Save the state afterwards.
+    ///
+    /// A success is taken even when it comes late: whoever holds the lease now, newer tokens are
+    /// better than older ones.
+    ///
+    /// # Errors
+    /// Why there are no new tokens. The state is what is left, and the next step goes on from it.
+    pub fn receive<B: AsRef<[u8]>>(
+        &mut self,
+        ticket: Ticket,
+        response: &Response<B>,
+        now: Timestamp,
+    ) -> Result<Received, Error> {
+        self.first_seen = None;
+        if !self.is_current(&ticket) {
+            return Ok(self.receive_late(&ticket, response, now));
+        }
+        let (client, state) = self.take();
+        let received = match state {
+            State::Refreshing(state) => state.receive(&client, response, now),
+            State::Authorizing(Authorizing::AwaitingToken(state)) => {
+                state.receive(&client, response, now)
+            }
+            State::Unauthorized(_)
+            | State::Authorizing(Authorizing::AwaitingCallback(_))
+            | State::Authorized(_) => Err(Failed::new(Misuse::NoRequest, state)),
+        };
+        match received {
+            Ok(authorized) => {
+                self.state = authorized.into();
+                Ok(Received::Applied)
+            }
+            Err(Failed { error, state }) => {
+                self.state = *state;
+                Err(error)
+            }
+        }
+    }
+
+    /// Notes that the request brought no answer. Save the state afterwards.
+    pub fn lost(&mut self, ticket: Ticket, how: Lost, now: Timestamp) {
+        if !self.is_current(&ticket) {
+            return;
+        }
+        let (_, state) = self.take();
+        self.state = match (state, how) {
+            (State::Refreshing(state), Lost::Unsent) => state.unsent(now),
+            (State::Refreshing(state), Lost::Unanswered) => state.unanswered(now).into(),
+            (State::Authorizing(Authorizing::AwaitingToken(state)), Lost::Unsent) => {
+                state.unsent(now).into()
+            }
+            (State::Authorizing(Authorizing::AwaitingToken(state)), Lost::Unanswered) => {
+                state.unanswered(now)
+            }
+            (
+                state @ (State::Unauthorized(_) | State::Authorizing(_) | State::Authorized(_)),
+                _,
+            ) => state,
+        };
+    }
+
+    /// Hears that a resource server refused a token, by the generation of that token.
+    ///
+    /// A resource server never ends a login: what it says only makes the next step ask for another
+    /// token. Save the state after [`Challenged::Rejected`].
+    ///
+    /// See [RFC 6750 §3.1](https://www.rfc-editor.org/rfc/rfc6750#section-3.1).
+    pub fn challenged(
+        &mut self,
+        generation: Generation,
+        challenge: &Challenge,
+        now: Timestamp,
+    ) -> Challenged {
+        if !challenge.is_invalid_token() {
+            return Challenged::Unrelated;
+        }
+        if generation != self.state.identity().generation() {
+            return Challenged::Superseded;
+        }
+        let Some(tokens) = self.state.tokens_mut() else { return Challenged::Rejected };
+        let born = tokens.tokens.sent_at;
+        if !tokens.rejected && now >= born && now.since(born).as_secs() < TOO_YOUNG {
+            return Challenged::TooYoung;
+        }
+        tokens.rejected = true;
+        Challenged::Rejected
+    }
+
+    /// Makes the next step ask for new tokens, even though the old ones are good.
+    ///
+    /// # Errors
+    /// [`Misuse::NotRenewable`] when there is nothing to ask with.
+    pub fn refresh_now(&mut self) -> Result<(), Error> {
+        let renewable = match &self.state {
+            State::Unauthorized(state) => state.is_renewable(),
+            State::Authorized(state) => state.is_renewable(),
+            State::Authorizing(_) | State::Refreshing(_) => true,
+        };
+        if !renewable {
+            return Err(Misuse::NotRenewable.into());
+        }
+        self.refresh_wanted = true;
+        Ok(())
+    }
+
+    /// Ends the login. Save the state, then send the requests: they revoke its tokens, and their
+    /// answers change nothing any more.
+    #[must_use = "these requests revoke the tokens"]
+    pub fn sign_out(&mut self) -> Vec<Request<Body>> {
+        let (client, state) = self.take();
+        match state.sign_out(&client) {
+            Ok((ended, requests)) => {
+                self.state = ended.into();
+                requests
+            }
+            Err(Failed { state, .. }) => {
+                self.state = *state;
+                Vec::new()
+            }
+        }
+    }
+
+    fn plan(&mut self, now: Timestamp) -> Plan {
+        let forced = self.refresh_wanted;
+        let start = self.lease_start(now);
+        match &self.state {
+            State::Unauthorized(state) if state.renewal.is_none() => Plan::Login,
+            State::Unauthorized(state) => {
+                state.setbacks.pending(now).map_or(Plan::Send(now), Plan::Wait)
+            }
+            State::Authorizing(Authorizing::AwaitingCallback(_)) => Plan::Login,
+            State::Authorizing(Authorizing::AwaitingToken(state)) => {
+                let due = state.due(start, now);
+                if due > now { Plan::Wait(due) } else { Plan::Send(due) }
+            }
+            State::Authorized(state) => {
+                let usable = state.token(now).is_some();
+                match (usable, state.is_renewable(), state.setbacks.pending(now)) {
+                    (true, true, None) if forced || state.wants_refresh(now) => Plan::Send(now),
+                    (true, _, _) => Plan::Use,
+                    (false, true, None) => Plan::Send(now),
+                    (false, true, Some(due)) => Plan::Wait(due),
+                    (false, false, _) if state.is_expired(now) => Plan::Expire,
+                    (false, false, _) => Plan::Login,
+                }
+            }
+            State::Refreshing(state) => {
+                let due = state.due(start, now);
+                let usable = state.token(now).is_some();
+                match (usable, due > now) {
+                    (true, false) if forced || state.held.wants_refresh(now) => Plan::Send(due),
+                    (true, _) => Plan::Use,
+                    (false, false) => Plan::Send(due),
+                    (false, true) => Plan::Wait(due),
+                }
+            }
+        }
+    }
+
+    /// From when the lease of the attempt on its way is counted: by its own time-stamp, unless that
+    /// lies in the future.
+    fn lease_start(&mut self, now: Timestamp) -> Timestamp {
+        let Some(attempt) = self.state.attempt() else { return now };
+        if attempt.sent_at <= now {
+            return attempt.sent_at;
+        }
+        let seen = self.first_seen.filter(|seen| *seen <= now).unwrap_or(now);
+        self.first_seen = Some(seen);
+        seen
+    }
+
+    fn send(&mut self, due: Timestamp, now: Timestamp) -> Option<(Ticket, Request<Body>)> {
+        let (client, state) = self.take();
+        let sent = match state {
+            State::Unauthorized(state) => {
+                state.renew(&client, now).map(|(request, state)| (request, state.into()))
+            }
+            State::Authorizing(Authorizing::AwaitingToken(state)) => {
+                state.retry_due(&client, due, now).map(|(request, state)| (request, state.into()))
+            }
+            State::Authorized(state) => {
+                state.refresh(&client, now).map(|(request, state)| (request, state.into()))
+            }
+            State::Refreshing(state) => {
+                state.retry_due(&client, due, now).map(|(request, state)| (request, state.into()))
+            }
+            State::Authorizing(Authorizing::AwaitingCallback(_)) => {
+                Err(Failed::new(Misuse::UnfinishedLogin, state))
+            }
+        };
+        self.refresh_wanted = false;
+        self.first_seen = None;
+        match sent {
+            Ok((request, state)) => {
+                self.state = state;
+                let ticket = self.ticket()?;
+                Some((ticket, request))
+            }
+            Err(Failed { state, .. }) => {
+                self.state = *state;
+                None
+            }
+        }
+    }
+
+    fn ticket(&self) -> Option<Ticket> {
+        let attempt = self.state.attempt()?;
+        Some(Ticket {
+            generation: self.state.identity().generation(),
+            attempt: attempt.number,
+            sent_at: attempt.sent_at,
+            deadline: attempt.deadline(),
+        })
+    }
+
+    fn is_current(&self, ticket: &Ticket) -> bool {
+        self.state.identity().generation() == ticket.generation
+            && self
+                .state
+                .attempt()
+                .is_some_and(|attempt| attempt.on_its_way && attempt.number == ticket.attempt)
+    }
+
+    fn receive_late<B: AsRef<[u8]>>(
+        &mut self,
+        ticket: &Ticket,
+        response: &Response<B>,
+        now: Timestamp,
+    ) -> Received {
+        let (client, state) = self.take();
+        let late = state.receive_late(&client, ticket.generation, ticket.sent_at, response, now);
+        let (state, received) = match late {
+            Late::Wins(authorized) => (authorized.into(), Received::Applied),
+            Late::Yields(state) => (state, Received::Late(Vec::new())),
+            Late::Unwanted(state, tokens) => (state, Received::Late(tokens.revocations(&client))),
+        };
+        self.state = state;
+        received
+    }
+
+    /// Leaves the tokens that have expired behind.
+    fn expire(&mut self) {
+        let (_, state) = self.take();
+        self.state = match state {
+            State::Authorized(state) => state.end(Reason::TokenExpired).into(),
+            other @ (State::Unauthorized(_) | State::Authorizing(_) | State::Refreshing(_)) => {
+                other
+            }
+        };
+    }
+
+    /// The state to be changed; the caller puts its successor in place.
+    fn take(&mut self) -> (Arc<Client>, State) {
+        let login: Login = *self.state.identity();
+        let vacant = Unauthorized::ended(login, Reason::NotStarted, crate::Scope::default());
+        (Arc::clone(&self.client), core::mem::replace(&mut self.state, vacant.into()))
+    }
+
+    pub(crate) fn hold(&mut self, holder: HolderId) {
+        if let Some(attempt) = self.state.attempt_mut() {
+            attempt.holder = Some(holder);
+        }
+    }
+}
+
+impl fmt::Display for Lost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Unsent => "the request never left",
+            Self::Unanswered => "the request was not answered",
+        })
+    }
+}
+
+impl core::error::Error for Lost {}
