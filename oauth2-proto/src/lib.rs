@@ -2,7 +2,11 @@
 #![doc = include_str!("../docs/front.md")]
 
 extern crate alloc;
+#[cfg(feature = "agent")]
+extern crate std;
 
+#[cfg(feature = "agent")]
+pub mod agent;
 mod client;
 mod coordinator;
 mod error;

@@ -96,10 +96,10 @@ impl AwaitingCallback {
         }
         let callback = callback.into();
         let found = callback.parameters()?;
-        if let Some(url) = found.url {
-            if !came_to(&self.redirect_uri, url)? {
-                return Err(Error::Forged(Forged::RedirectUri));
-            }
+        if let Some(url) = found.url
+            && !came_to(&self.redirect_uri, url)?
+        {
+            return Err(Error::Forged(Forged::RedirectUri));
         }
         check_issuer(client, found.iss.as_deref())?;
         // RFC 6749 §10.12: the client MUST check that the state matches the user agent's.

@@ -143,14 +143,10 @@ impl AwaitingToken {
         if due > now {
             return Err(Failed::new(Misuse::TooEarly(due), self));
         }
-        if self.attempt.on_its_way {
-            match self.landed() {
-                State::Authorizing(super::Authorizing::AwaitingToken(landed)) => self = landed,
-                ended => {
-                    let error = Unavailable::new(Outage::Unanswered, None);
-                    return Err(Failed::new(Error::Unavailable(error), ended));
-                }
-            }
+        // Nobody ever reported what became of it; a code may have been seen by the server.
+        if self.attempt.on_its_way && matches!(self.grant, Grant::Code(_)) {
+            let error = Error::Unavailable(Unavailable::new(Outage::Unanswered, None));
+            return Err(Failed::new(error, self.landed()));
         }
         self.attempt = self.attempt.again(&mut self.setbacks, now);
         Ok((self.request(client), self))

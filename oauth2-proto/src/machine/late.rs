@@ -8,6 +8,7 @@ use crate::value::{Generation, Timestamp};
 use crate::wire::Answer;
 
 /// What a late answer does.
+#[expect(clippy::large_enum_variant, reason = "it is matched at once")]
 pub(crate) enum Late {
     /// Its tokens are newer than what the login has.
     Wins(Authorized),

@@ -12,7 +12,6 @@ use crate::value::LoginId;
 /// A login in one of its four states: what a program keeps, and what a store stores.
 #[derive(Debug)]
 #[expect(clippy::exhaustive_enums, reason = "a caller's match should break when a state is added")]
-#[expect(clippy::large_enum_variant, reason = "almost every login is Authorized, the largest")]
 pub enum State {
     /// Nobody is logged in; it knows why, and whether a program can help itself.
     Unauthorized(Unauthorized),

@@ -325,7 +325,6 @@ macro_rules! stored {
             fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
                 match State::deserialize(from)? {
                     $pattern => Ok($kept),
-                    #[expect(clippy::wildcard_enum_match_arm, reason = "all other states")]
                     _ => Err(D::Error::custom(concat!("this stored login is not ", $name))),
                 }
             }

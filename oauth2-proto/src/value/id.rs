@@ -154,6 +154,12 @@ impl Seed {
         Ok(Self { random, counter: 0 })
     }
 
+    /// A seed for one login of this process, with four thousand million ids of its own.
+    pub(crate) const fn split(&mut self) -> Self {
+        self.counter = self.counter.wrapping_add(1 << 32);
+        Self { random: self.random, counter: self.counter }
+    }
+
     pub(crate) fn holder(&mut self) -> HolderId {
         self.counter = self.counter.wrapping_add(1);
         let mut id = [0; 16];

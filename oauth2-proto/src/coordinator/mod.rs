@@ -1,12 +1,18 @@
 //! Floor 4: drives a login in a store that several tasks and processes share, as pure effects. Who
 //! holds the lease, and what is stored?
 
+mod effect;
+mod reconcile;
+
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::time::Duration;
 
+use effect::Want;
+pub use effect::{Ask, Effect, Given, Swapped, Unknown, Version};
 use http::{Request, Response};
+use reconcile::Verdict;
 
 use crate::client::Client;
 use crate::error::{Error, Expired, Outage, Reason, Unavailable};
@@ -71,88 +77,6 @@ enum Phase {
     Revoking,
 }
 
-/// What a caller wants, and for how long it waits.
-#[derive(Debug)]
-pub struct Ask {
-    want: Want,
-    until: Timestamp,
-    /// The failures before this caller came are not its own.
-    failures: u64,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Want {
-    Token,
-    /// A token of another generation than this one.
-    Newer(Option<Generation>),
-    /// That everything is loaded and saved, and every request has been sent.
-    Settled,
-}
-
-/// What to do next for a caller.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum Effect<'c> {
-    /// Read the login, and report to [`loaded`](Coordinator::loaded).
-    Load,
-    /// Replace the stored login if it still has this version (`None`: if there is none), and
-    /// report to [`swapped`](Coordinator::swapped).
-    Swap(Option<Version>, &'c State),
-    /// Send this request, give it up at this moment, and report to
-    /// [`received`](Coordinator::received) or [`lost`](Coordinator::lost).
-    Send(Request<Body>, Timestamp),
-    /// Poll again at this moment, or when another caller's effect has been reported.
-    Wait(Timestamp),
-    /// An effect that another caller got is still out: poll again when it has been reported.
-    Busy,
-    /// This is what the caller asked for.
-    Give(Result<Given<'c>, Error>),
-}
-
-/// What a caller gets.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum Given<'c> {
-    /// A token that is good now.
-    Token(&'c AccessToken),
-    /// Everything is loaded and saved, and every request has been sent.
-    Settled,
-}
-
-/// Which write of a key this is. A store never gives the same one twice for a key, not even after
-/// the key was deleted and made again.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub struct Version(u128);
-
-impl Version {
-    /// The version with this number.
-    #[must_use]
-    pub const fn new(number: u128) -> Self {
-        Self(number)
-    }
-
-    /// Its number.
-    #[must_use]
-    pub const fn number(self) -> u128 {
-        self.0
-    }
-}
-
-/// What became of a swap whose outcome is known.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[expect(clippy::exhaustive_enums, reason = "there is no third possibility")]
-pub enum Swapped {
-    /// It is stored, under this version.
-    Stored(Version),
-    /// Something else was stored meanwhile; nothing has been changed.
-    Conflict,
-}
-
-/// The store did not answer: what became of the operation is not known.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[expect(clippy::exhaustive_structs, reason = "there is nothing to say about it")]
-pub struct Unknown;
-
 /// How often a caller that waits for another process looks whether it is done.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
@@ -179,10 +103,10 @@ enum Next {
 impl Coordinator {
     /// Begins to coordinate one login; nothing is loaded yet.
     #[must_use]
-    pub fn new(client: Arc<Client>, seed: Seed) -> Self {
+    pub fn new(client: Arc<Client>, seed: &mut Seed) -> Self {
         Self {
             client,
-            seed,
+            seed: seed.split(),
             session: None,
             stored: Stored::default(),
             phase: Phase::Idle,
@@ -241,6 +165,12 @@ impl Coordinator {
     #[must_use]
     pub fn state(&self) -> Option<&State> {
         self.session.as_ref().map(Session::state)
+    }
+
+    /// The client whose login this is.
+    #[must_use]
+    pub const fn client(&self) -> &Arc<Client> {
+        &self.client
     }
 
     /// Hears that a resource server refused a token; see [`Session::challenged`].
@@ -364,6 +294,16 @@ impl Coordinator {
             Lost::Unanswered => Outage::Unanswered,
         };
         self.attempt_failed(Error::Unavailable(Unavailable::new(cause, None)));
+    }
+
+    /// Hears that whoever executed an effect is gone, and that its outcome will never be known.
+    pub fn abandoned(&mut self, now: Timestamp) {
+        match self.phase {
+            Phase::Idle => {}
+            Phase::Loading => self.loaded(Err(Unknown), now),
+            Phase::Leasing | Phase::Saving => self.swapped(Err(Unknown), now),
+            Phase::Sending(_) | Phase::Revoking => self.lost(Lost::Unanswered, now),
+        }
     }
 
     fn decide(&mut self, ask: &Ask, now: Timestamp) -> Next {
@@ -529,77 +469,4 @@ impl Coordinator {
         self.stored.failures = self.stored.failures.saturating_add(1);
         self.stored.retry_at = Some(now.after(Duration::from_secs(pause)));
     }
-
-    /// Whether what this coordinator holds, or what is stored, goes on.
-    fn reconcile(&mut self, theirs: Option<&State>) -> Verdict {
-        let Some(mine) = self.session.as_ref().map(Session::state) else { return Verdict::Theirs };
-        if theirs.is_some_and(|theirs| theirs.is_same_record(mine)) {
-            return Verdict::Same;
-        }
-        if self.stored.forced {
-            // Signed out while somebody refreshed: the newer tokens are to be revoked, too.
-            if let (State::Unauthorized(_), Some(tokens)) = (mine, theirs.and_then(State::tokens)) {
-                if tokens.login.id == mine.identity().id {
-                    self.revocations.extend(tokens.revocations(&self.client));
-                }
-            }
-            return Verdict::Mine;
-        }
-        if !self.stored.unsaved {
-            return Verdict::Theirs;
-        }
-        let attempt = theirs.and_then(State::attempt);
-        let my_lease =
-            self.holder.is_some() && attempt.is_some_and(|attempt| attempt.holder == self.holder);
-        if my_lease {
-            return Verdict::Mine;
-        }
-        let Some(tokens) = mine.tokens().filter(|_| self.stored.tokens_unsaved) else {
-            return Verdict::Theirs;
-        };
-        match theirs {
-            // A late success wins over whoever refreshes now, and over giving up in doubt.
-            Some(theirs) if theirs.identity().id == mine.identity().id => {
-                if theirs.identity().number >= mine.identity().number {
-                    Verdict::Theirs
-                } else if theirs.was_ended() {
-                    self.revocations.extend(tokens.revocations(&self.client));
-                    Verdict::Theirs
-                } else {
-                    Verdict::Mine
-                }
-            }
-            // The login was deleted or replaced.
-            Some(_) | None => {
-                self.revocations.extend(tokens.revocations(&self.client));
-                Verdict::Theirs
-            }
-        }
-    }
-
-    /// Goes on with what is stored.
-    fn adopt(&mut self, theirs: Option<State>) {
-        self.leased = None;
-        self.stored.unsaved = false;
-        self.stored.tokens_unsaved = false;
-        self.session = None;
-        let Some(theirs) = theirs else { return };
-        match Session::new(Arc::clone(&self.client), theirs) {
-            Ok(session) => self.session = Some(session),
-            Err(Failed { error, .. }) => {
-                self.failures = self.failures.wrapping_add(1);
-                self.last_error = Some(error);
-            }
-        }
-    }
-}
-
-/// Which of two states goes on.
-enum Verdict {
-    /// What is held, and it has to be saved.
-    Mine,
-    /// They are the same: what is held is saved.
-    Same,
-    /// What is stored.
-    Theirs,
 }

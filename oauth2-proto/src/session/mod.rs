@@ -1,17 +1,18 @@
 //! Floor 4: drives one login in place, for a client that lives long. Who sends now?
 
+mod step;
+
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::fmt;
-
 use http::{Request, Response};
+pub use step::{Challenged, Lost, Received, Step, Ticket};
 
 use crate::client::Client;
 use crate::error::{Error, Misuse, Reason};
 use crate::machine::{
     Authorizing, AwaitingToken, Failed, Grant, Late, Login, Refreshing, State, Unauthorized,
 };
-use crate::value::{AccessToken, Body, Generation, HolderId, Timestamp};
+use crate::value::{Body, Generation, HolderId, Timestamp};
 use crate::wire::Challenge;
 
 /// One login, driven in place: ask it for the next [`step`](Self::step), do that, tell it the
@@ -48,77 +49,6 @@ pub struct Session {
     /// When an attempt that seems to have been sent in the future was first seen: some clock has
     /// been set back, and its lease is counted from here.
     first_seen: Option<Timestamp>,
-}
-
-/// What to do now.
-#[derive(Debug)]
-#[expect(clippy::exhaustive_enums, reason = "a caller's match should break when a step is added")]
-pub enum Step<'s> {
-    /// Use this token.
-    Use(&'s AccessToken),
-    /// Save the state, send this request by the ticket's deadline, and hand the outcome in with
-    /// the ticket.
-    Send(Ticket, Request<Body>),
-    /// Nothing can be done before this moment.
-    Wait(Timestamp),
-    /// A person has to log in, for this reason.
-    Login(&'s Reason),
-}
-
-/// The right to report the outcome of one request. Not to be copied: a request has one outcome.
-///
-/// Dropping it is safe: when the lease is over, another step sends again.
-#[derive(Debug)]
-#[must_use = "hand it back with the outcome of the request"]
-pub struct Ticket {
-    generation: Generation,
-    attempt: u32,
-    sent_at: Timestamp,
-    deadline: Timestamp,
-}
-
-impl Ticket {
-    /// When the request must have been given up: what is still on its way then must be aborted.
-    #[must_use]
-    pub const fn deadline(&self) -> Timestamp {
-        self.deadline
-    }
-}
-
-/// What became of a request that brought no answer.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[expect(clippy::exhaustive_enums, reason = "there is no third possibility")]
-pub enum Lost {
-    /// It provably never left this machine: no name resolved, no connection established.
-    Unsent,
-    /// It left, or may have.
-    Unanswered,
-}
-
-/// What an answer changed.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum Received {
-    /// The login is in its new state: take the next step.
-    Applied,
-    /// The answer came too late to change anything. Where it brought tokens that nobody wants any
-    /// more, these requests revoke them.
-    Late(Vec<Request<Body>>),
-}
-
-/// What a challenge of a resource server changed.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[non_exhaustive]
-pub enum Challenged {
-    /// The token counts as rejected; the next step gets another one.
-    Rejected,
-    /// That token has been replaced meanwhile: use the current one.
-    Superseded,
-    /// The token is younger than 30 seconds: a new one would fare no better. The challenge is the
-    /// caller's.
-    TooYoung,
-    /// The challenge does not say `invalid_token`. It is the caller's.
-    Unrelated,
 }
 
 /// A token is not given up for a challenge before it is this old (seconds): a resource server that
@@ -456,14 +386,3 @@ impl Session {
         }
     }
 }
-
-impl fmt::Display for Lost {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Unsent => "the request never left",
-            Self::Unanswered => "the request was not answered",
-        })
-    }
-}
-
-impl core::error::Error for Lost {}

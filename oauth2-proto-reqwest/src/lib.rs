@@ -1,0 +1,1 @@
+//! Executes oauth2-proto with reqwest.

@@ -1,0 +1,37 @@
+//! What an async program can do that this crate cannot: send, sleep, and tell the time.
+
+use alloc::vec::Vec;
+
+use http::{Request, Response};
+
+use crate::session::Lost;
+use crate::value::{Body, Timestamp};
+
+/// Sends token traffic, sleeps, and tells the time.
+///
+/// The adapters `oauth2-proto-reqwest` and `oauth2-proto-hyper` are hosts. The futures are types of
+/// their own, so that an agent is `Send` where they are, and works where they are not.
+///
+/// `send` and [`Store`](super::Store)'s methods are called with the agent's lock held: they only
+/// make a future, which does the work.
+pub trait Host {
+    /// The exchange of one request.
+    type Sending: Future<Output = Result<Response<Vec<u8>>, Lost>>;
+    /// A pause.
+    type Sleeping: Future<Output = ()>;
+
+    /// Sends a request and reads the whole answer. It must
+    ///
+    /// - never follow a redirect: the body holds secrets;
+    /// - end by the deadline, whatever the server does, with [`Lost::Unanswered`];
+    /// - stop reading after [`Client::body_limit`](crate::Client::body_limit) bytes and a few: a
+    ///   longer body is refused by its length anyway;
+    /// - say [`Lost::Unsent`] only where it is certain that nothing left this machine.
+    fn send(&self, request: Request<Body>, deadline: Timestamp) -> Self::Sending;
+
+    /// Completes at this moment, or as soon as it can afterwards.
+    fn sleep_until(&self, at: Timestamp) -> Self::Sleeping;
+
+    /// The present moment.
+    fn now(&self) -> Timestamp;
+}

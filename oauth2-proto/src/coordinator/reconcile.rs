@@ -1,0 +1,83 @@
+//! What is stored is not what is held: which of the two goes on?
+
+use alloc::sync::Arc;
+
+use super::Coordinator;
+use crate::machine::{Failed, State};
+use crate::session::Session;
+
+/// Which of two states goes on.
+pub(super) enum Verdict {
+    /// What is held, and it has to be saved.
+    Mine,
+    /// They are the same: what is held is saved.
+    Same,
+    /// What is stored.
+    Theirs,
+}
+
+impl Coordinator {
+    /// Whether what this coordinator holds, or what is stored, goes on.
+    pub(super) fn reconcile(&mut self, theirs: Option<&State>) -> Verdict {
+        let Some(mine) = self.session.as_ref().map(Session::state) else { return Verdict::Theirs };
+        if theirs.is_some_and(|theirs| theirs.is_same_record(mine)) {
+            return Verdict::Same;
+        }
+        if self.stored.forced {
+            // Signed out while somebody refreshed: the newer tokens are to be revoked, too.
+            if let State::Unauthorized(_) = mine
+                && let Some(tokens) = theirs.and_then(State::tokens)
+                && tokens.login.id == mine.identity().id
+            {
+                self.revocations.extend(tokens.revocations(&self.client));
+            }
+            return Verdict::Mine;
+        }
+        if !self.stored.unsaved {
+            return Verdict::Theirs;
+        }
+        let attempt = theirs.and_then(State::attempt);
+        let my_lease =
+            self.holder.is_some() && attempt.is_some_and(|attempt| attempt.holder == self.holder);
+        if my_lease {
+            return Verdict::Mine;
+        }
+        let Some(tokens) = mine.tokens().filter(|_| self.stored.tokens_unsaved) else {
+            return Verdict::Theirs;
+        };
+        match theirs {
+            // A late success wins over whoever refreshes now, and over giving up in doubt.
+            Some(theirs) if theirs.identity().id == mine.identity().id => {
+                if theirs.identity().number >= mine.identity().number {
+                    Verdict::Theirs
+                } else if theirs.was_ended() {
+                    self.revocations.extend(tokens.revocations(&self.client));
+                    Verdict::Theirs
+                } else {
+                    Verdict::Mine
+                }
+            }
+            // The login was deleted or replaced.
+            Some(_) | None => {
+                self.revocations.extend(tokens.revocations(&self.client));
+                Verdict::Theirs
+            }
+        }
+    }
+
+    /// Goes on with what is stored.
+    pub(super) fn adopt(&mut self, theirs: Option<State>) {
+        self.leased = None;
+        self.stored.unsaved = false;
+        self.stored.tokens_unsaved = false;
+        self.session = None;
+        let Some(theirs) = theirs else { return };
+        match Session::new(Arc::clone(&self.client), theirs) {
+            Ok(session) => self.session = Some(session),
+            Err(Failed { error, .. }) => {
+                self.failures = self.failures.wrapping_add(1);
+                self.last_error = Some(error);
+            }
+        }
+    }
+}

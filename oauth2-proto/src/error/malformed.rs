@@ -1,0 +1,117 @@
+//! How a peer broke the protocol.
+
+use alloc::boxed::Box;
+use core::fmt;
+
+use http::StatusCode;
+
+use super::Diagnostics;
+
+/// How the peer broke the protocol.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Malformed {
+    problem: Problem,
+    diagnostics: Option<Box<Diagnostics>>,
+}
+
+impl Malformed {
+    pub(crate) const fn new(problem: Problem) -> Self {
+        Self { problem, diagnostics: None }
+    }
+
+    pub(crate) fn with_diagnostics(mut self, diagnostics: Diagnostics) -> Self {
+        self.diagnostics = Some(Box::new(diagnostics));
+        self
+    }
+
+    /// What is wrong with the message.
+    #[must_use]
+    pub const fn problem(&self) -> Problem {
+        self.problem
+    }
+
+    /// What the message looked like, without its secrets, when it was an answer to a request.
+    #[must_use]
+    pub fn diagnostics(&self) -> Option<&Diagnostics> {
+        self.diagnostics.as_deref()
+    }
+}
+
+impl fmt::Display for Malformed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.problem.fmt(f)
+    }
+}
+
+/// What is wrong with a message of the peer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum Problem {
+    /// The callback is no URL.
+    CallbackUrl,
+    /// The callback has our `state`, but neither `code` nor `error`.
+    CodeMissing,
+    /// The `code` has characters that RFC 6749 Appendix A.11 does not allow.
+    Code,
+    /// The token endpoint answered with a redirect. Following it would post secrets elsewhere.
+    Redirected(StatusCode),
+    /// The status is neither 200 nor an error that explains itself.
+    Status(StatusCode),
+    /// The body is larger than this many bytes.
+    TooLarge(usize),
+    /// The body is not one JSON object and nothing else.
+    Json,
+    /// A member that must be unique appears twice.
+    DuplicateMember(&'static str),
+    /// A required member is missing.
+    MemberMissing(&'static str),
+    /// A member has the wrong type or characters.
+    Member(&'static str),
+    /// An answer that belongs to another grant, such as `authorization_pending` to a refresh.
+    OutOfPlace,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::CallbackUrl => f.write_str("the callback is not a URL"),
+            Self::CodeMissing => {
+                f.write_str("the authorization server sent a callback with neither code nor error")
+            }
+            Self::Code => f.write_str(
+                "the authorization server sent a code with characters that RFC 6749 forbids",
+            ),
+            Self::Redirected(status) => write!(
+                f,
+                "the token endpoint answered with the redirect {status}, which is never followed; \
+                 check the token endpoint's URL"
+            ),
+            Self::Status(status) => write!(
+                f,
+                "the token endpoint answered {status} without an OAuth error that explains it; \
+                 see the diagnostics of this error"
+            ),
+            Self::TooLarge(limit) => {
+                write!(f, "the token endpoint's answer is larger than {limit} bytes")
+            }
+            Self::Json => f.write_str(
+                "the token endpoint's answer is not a JSON object; see the diagnostics of this \
+                 error",
+            ),
+            Self::DuplicateMember(name) => {
+                write!(f, "the token endpoint's answer has the member {name} twice")
+            }
+            Self::MemberMissing(name) => {
+                write!(f, "the token endpoint's answer lacks the member {name}")
+            }
+            Self::Member(name) => write!(
+                f,
+                "the token endpoint's answer has a member {name} of a wrong type or with wrong \
+                 characters"
+            ),
+            Self::OutOfPlace => {
+                f.write_str("the token endpoint gave an answer that belongs to the device grant")
+            }
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! What the calling program did wrong.
+
+use alloc::boxed::Box;
+use core::fmt;
+
+use super::{Error, printable};
+use crate::value::Timestamp;
+
+/// What the calling program did wrong. No peer can cause any of these.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum Misuse {
+    /// An endpoint or redirect URI is not usable: its name and why.
+    Url(&'static str, &'static str),
+    /// A scope token has a character outside the grammar of RFC 6749 §3.3.
+    Scope,
+    /// A parameter that the machine sets itself was given by the caller.
+    Parameter(Box<str>),
+    /// The state belongs to another client.
+    WrongClient,
+    /// This server was made without the endpoint that the call needs.
+    NoEndpoint(&'static str),
+    /// There is neither a refresh token nor a grant that can be repeated.
+    NotRenewable,
+    /// An attempt is still on its way until this moment, or the next is not due before it.
+    TooEarly(Timestamp),
+    /// The state is a login in a browser: finish it by hand, then hand the result in.
+    UnfinishedLogin,
+    /// An answer was handed in that nothing asked for.
+    NoRequest,
+    /// The token would be sent in the clear: use https.
+    PlainHttp,
+    /// The request goes to an origin that the token was not allowed for.
+    Origin,
+    /// The token's type is one that this crate cannot present.
+    TokenType(Box<str>),
+}
+
+impl From<Misuse> for Error {
+    fn from(misuse: Misuse) -> Self {
+        Self::Misuse(misuse)
+    }
+}
+
+impl core::error::Error for Misuse {}
+
+impl fmt::Display for Misuse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("wrong use of oauth2-proto: ")?;
+        match self {
+            Self::Url(name, why) => write!(f, "the {name} {why}"),
+            Self::Scope => f.write_str(
+                "a scope has a character other than printable ASCII without quotes and backslashes",
+            ),
+            Self::Parameter(name) => {
+                write!(f, "the parameter {name:?} is set by the protocol itself; leave it out")
+            }
+            Self::WrongClient => {
+                f.write_str("the state belongs to another client_id or authorization server")
+            }
+            Self::NoEndpoint(name) => write!(f, "the server was made without its {name}"),
+            Self::NotRenewable => f.write_str(
+                "there is no refresh token and no grant to repeat; begin a new login instead",
+            ),
+            Self::TooEarly(due) => write!(
+                f,
+                "an attempt is on its way or the next is not due; retry at Unix time {}",
+                due.unix_seconds()
+            ),
+            Self::UnfinishedLogin => {
+                f.write_str("a login in a browser is finished by hand, then handed in")
+            }
+            Self::NoRequest => f.write_str("this answer belongs to no request of this login"),
+            Self::PlainHttp => f.write_str(
+                "a token is sent to absolute https URIs only (plain http: this machine only)",
+            ),
+            Self::Origin => f.write_str(
+                "the request goes to an origin that is not among those which may see the token",
+            ),
+            Self::TokenType(token_type) => write!(
+                f,
+                "the token's type is {:?}, and only bearer tokens can be attached",
+                printable(token_type)
+            ),
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! What is down for now, and for how long.
+
+use core::fmt;
+use core::time::Duration;
+
+use http::StatusCode;
+
+/// The server, or the way to it, is down for now.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Unavailable {
+    retry_after: Option<Duration>,
+    cause: Outage,
+}
+
+impl Unavailable {
+    pub(crate) const fn new(cause: Outage, retry_after: Option<Duration>) -> Self {
+        Self { retry_after, cause }
+    }
+
+    /// How long to wait, where the server or a stored back-off says so.
+    #[must_use]
+    pub const fn retry_after(&self) -> Option<Duration> {
+        self.retry_after
+    }
+
+    /// What is unavailable.
+    #[must_use]
+    pub const fn cause(&self) -> Outage {
+        self.cause
+    }
+}
+
+impl fmt::Display for Unavailable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.cause {
+            Outage::Status(status) => {
+                write!(f, "the token endpoint is unavailable for now ({status})")
+            }
+            Outage::Unanswered => f.write_str("the token endpoint did not answer"),
+            Outage::Unsent => f.write_str("the token endpoint could not be reached"),
+            Outage::Waiting => f.write_str("the next attempt to get a token is not due yet"),
+            Outage::Store => f.write_str("the store of logins did not answer"),
+            Outage::Randomness => f.write_str("the source of randomness has none to give"),
+        }?;
+        match self.retry_after {
+            Some(wait) => write!(f, "; try again in {} seconds", wait.as_secs()),
+            None => f.write_str("; try again"),
+        }
+    }
+}
+
+/// What is unavailable.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum Outage {
+    /// The token endpoint answered 408, 429 or 5xx, or said that it is overloaded.
+    Status(StatusCode),
+    /// A request was sent and no answer came: whether the server acted on it is unknown.
+    Unanswered,
+    /// The request never left.
+    Unsent,
+    /// Somebody else is refreshing, or an earlier attempt failed and the next is not due yet.
+    Waiting,
+    /// The store of logins failed.
+    Store,
+    /// The host's source of randomness failed.
+    Randomness,
+}

@@ -1,0 +1,739 @@
+//! What a callback has to be before its code is believed: the checks, their order, and that a
+//! refusal changes nothing.
+#![expect(
+    clippy::panic,
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "what a helper does not expect fails the test"
+)]
+
+mod support;
+
+use core::time::Duration;
+
+use http::Uri;
+use oauth2_proto::{
+    Authorizing, AwaitingCallback, Callback, Client, Code, Denied, Error, Expired, Forged, Misuse,
+    Problem, Reason, State, Timestamp,
+};
+use proptest::prelude::*;
+use support::{
+    CODE, NOW, REDIRECT_URI, after, begin, client, form, other_client, parameter, pending, rng,
+    server,
+};
+use url::Url;
+
+const ISSUER: &str = "https://as.example";
+
+fn stored(pending: &AwaitingCallback) -> String {
+    serde_json::to_string(pending).unwrap()
+}
+
+/// A refusal, which must leave the login as it was.
+#[track_caller]
+fn refusal_at<'a>(
+    pending: &AwaitingCallback,
+    client: &Client,
+    callback: impl Into<Callback<'a>>,
+    now: Timestamp,
+) -> Error {
+    let before = stored(pending);
+    let error = pending.accept(client, callback, now).expect_err("this callback is refused");
+    assert_eq!(stored(pending), before);
+    error
+}
+
+#[track_caller]
+fn refusal<'a>(
+    pending: &AwaitingCallback,
+    client: &Client,
+    callback: impl Into<Callback<'a>>,
+) -> Error {
+    refusal_at(pending, client, callback, NOW)
+}
+
+#[track_caller]
+fn malformed(error: &Error) -> Problem {
+    let Error::Malformed(malformed) = error else { panic!("{error:?} is not Malformed") };
+    malformed.problem()
+}
+
+#[track_caller]
+fn denied(error: Error) -> Denied {
+    let Error::Denied(denied) = error else { panic!("{error:?} is not Denied") };
+    denied
+}
+
+/// The code that goes into the token request.
+fn sent(code: Code, client: &Client) -> String {
+    let (request, _) = code.redeem(client, NOW).expect("the same client");
+    let mut codes = form(&request).into_iter().filter(|(name, _)| name == "code");
+    codes.next().expect("the code is sent").1
+}
+
+/// A login at this redirect URI, and its `state`.
+fn begin_at(client: &Client, redirect_uri: &str) -> (AwaitingCallback, String) {
+    let (url, pending) = client.authorize(redirect_uri).begin(&mut rng(), NOW).expect("a login");
+    (pending, parameter(&url, "state"))
+}
+
+// Acceptance
+
+#[test]
+fn the_answer_of_rfc_6749_section_4_1_2_is_accepted() {
+    let client = client();
+    let (pending, state) = begin_at(&client, "https://client.example.com/cb");
+    let url = format!("https://client.example.com/cb?code=SplxlOBeZQQYbYS6WxSbIA&state={state}");
+    let code = pending.accept(&client, Callback::url(&url), NOW).unwrap();
+    assert_eq!(sent(code, &client), "SplxlOBeZQQYbYS6WxSbIA");
+}
+
+#[test]
+fn the_error_of_rfc_6749_section_4_1_2_1_is_a_denial() {
+    let client = client();
+    let (pending, state) = begin_at(&client, "https://client.example.com/cb");
+    let url = format!("https://client.example.com/cb?error=access_denied&state={state}");
+    let denied = denied(refusal(&pending, &client, Callback::url(&url)));
+    assert_eq!((denied.error(), denied.description()), ("access_denied", None));
+}
+
+#[test]
+fn a_callback_comes_as_url_as_query_or_as_uri() {
+    let client = client();
+    let (pending, query) = pending(&client);
+    let url = format!("{REDIRECT_URI}?{query}");
+    let origin_form = format!("/callback?{query}");
+    let codes = [
+        pending.accept(&client, Callback::query(&query), NOW),
+        pending.accept(&client, Callback::url(&url), NOW),
+        pending.accept(&client, &Url::parse(&url).unwrap(), NOW),
+        pending.accept(&client, &url.parse::<Uri>().unwrap(), NOW),
+        pending.accept(&client, &origin_form.parse::<Uri>().unwrap(), NOW),
+    ];
+    for code in codes {
+        assert_eq!(sent(code.unwrap(), &client), CODE);
+    }
+}
+
+#[test]
+fn a_pasted_url_may_have_space_around_it() {
+    let client = client();
+    let (pending, query) = pending(&client);
+    let pasted = format!("  {REDIRECT_URI}?{query}\r\n");
+    assert!(pending.accept(&client, Callback::url(&pasted), NOW).is_ok());
+}
+
+#[test]
+fn the_order_of_the_parameters_does_not_matter() {
+    let client = client();
+    let (pending, query) = pending(&client);
+    let turned: Vec<_> = query.split('&').rev().collect();
+    assert!(pending.accept(&client, Callback::query(&turned.join("&")), NOW).is_ok());
+}
+
+#[test]
+fn unknown_parameters_are_ignored() {
+    let client = client();
+    let (pending, query) = pending(&client);
+    let query = format!("session_state=1&&{query}&scope=read%20write&=&authuser=0&hd");
+    let code = pending.accept(&client, Callback::query(&query), NOW).unwrap();
+    assert_eq!(sent(code, &client), CODE);
+}
+
+#[test]
+fn a_fragment_is_no_part_of_the_code() {
+    let client = client();
+    let (url, pending) = begin(&client);
+    let state = parameter(&url, "state");
+    let callback = format!("{REDIRECT_URI}?state={state}&code={CODE}#_=_");
+    let code = pending.accept(&client, Callback::url(&callback), NOW).unwrap();
+    assert_eq!(sent(code, &client), CODE);
+}
+
+#[test]
+fn a_code_is_percent_decoded() {
+    let client = client();
+    let (url, pending) = begin(&client);
+    let state = parameter(&url, "state");
+    for (encoded, decoded) in [
+        ("4%2F0Ab_c-D", "4/0Ab_c-D"),
+        ("a%2Bb%2fc%3D%3d", "a+b/c=="),
+        ("a+b%20c", "a b c"),
+        ("%53plx", "Splx"),
+        ("a%25", "a%"),
+        ("100%", "100%"),
+        ("a=b==", "a=b=="),
+        ("~!$'()*,;:@/?", "~!$'()*,;:@/?"),
+    ] {
+        let query = format!("code={encoded}&state={state}");
+        let code = pending.accept(&client, Callback::query(&query), NOW).unwrap();
+        assert_eq!(sent(code, &client), decoded);
+    }
+}
+
+#[test]
+fn parameter_names_are_percent_decoded() {
+    let client = client();
+    let (url, pending) = begin(&client);
+    let query = format!("%63ode={CODE}&st%61te={}", parameter(&url, "state"));
+    assert!(pending.accept(&client, Callback::query(&query), NOW).is_ok());
+}
+
+#[test]
+fn the_same_login_accepts_its_callback_until_the_deadline() {
+    let client = client();
+    let (pending, query) = pending(&client);
+    assert_eq!(pending.deadline(), after(600));
+    for now in [NOW, after(599), after(600)] {
+        assert!(pending.accept(&client, Callback::query(&query), now).is_ok());
+    }
+    let error = refusal_at(&pending, &client, Callback::query(&query), after(601));
+    assert_eq!(error, Error::Expired(Expired::Callback));
+}
+
+#[test]
+fn the_deadline_is_what_the_caller_says() {
+    let client = client();
+    let request = client.authorize(REDIRECT_URI).within(Duration::from_secs(90));
+    let (_, pending) = request.begin(&mut rng(), NOW).unwrap();
+    assert_eq!(pending.deadline(), after(90));
+    let forever = client.authorize(REDIRECT_URI).within(Duration::MAX);
+    let (_, pending) = forever.begin(&mut rng(), NOW).unwrap();
+    assert_eq!(pending.deadline(), Timestamp::from_unix_seconds(u64::MAX));
+}
+
+// The order of the checks
+
+/// Each check of law 5 in its order: what a callback that only it refuses is refused with.
+const CHECKS: usize = 8;
+
+fn refused_by(check: usize) -> Error {
+    match check {
+        0 => Error::Misuse(Misuse::WrongClient),
+        1 => Error::Expired(Expired::Callback),
+        2 => Error::Forged(Forged::DuplicateParameter("state")),
+        3 => Error::Forged(Forged::RedirectUri),
+        4 => Error::Forged(Forged::Issuer),
+        5 => Error::Forged(Forged::State),
+        other => panic!("check {other} has no constant error"),
+    }
+}
+
+/// Presents a callback that breaks exactly these checks.
+fn break_checks(broken: [bool; CHECKS]) -> Result<Code, Error> {
+    let [wrong_client, late, repeated, elsewhere, wrong_issuer, forged, error, codeless] = broken;
+    let server = server().with_issuer_in_callback(ISSUER);
+    let own = Client::new("own", server.clone());
+    let client = if wrong_client { Client::new("another", server) } else { own.clone() };
+    let (url, pending) = begin(&own);
+    let mut state = parameter(&url, "state");
+    if forged {
+        state.push('x');
+    }
+    let mut callback =
+        Url::parse(if elsewhere { "https://app.example/elsewhere" } else { REDIRECT_URI }).unwrap();
+    // The parameters that are looked at last come first.
+    let mut query = callback.query_pairs_mut();
+    if !codeless {
+        query.append_pair("code", CODE);
+    }
+    if error {
+        query.append_pair("error", "access_denied");
+    }
+    query.append_pair("state", &state);
+    query.append_pair("iss", if wrong_issuer { "https://evil.example" } else { ISSUER });
+    if repeated {
+        query.append_pair("state", &state);
+    }
+    drop(query);
+    let before = stored(&pending);
+    let result = pending.accept(&client, &callback, if late { after(601) } else { NOW });
+    assert_eq!(stored(&pending), before);
+    result
+}
+
+#[test]
+fn whatever_else_is_wrong_the_first_failed_check_is_reported() {
+    for set in 0_u32..1 << CHECKS {
+        let broken: [bool; CHECKS] = core::array::from_fn(|check| set >> check & 1 == 1);
+        let result = break_checks(broken);
+        match broken.iter().position(|broken| *broken) {
+            None => assert!(result.is_ok()),
+            Some(6) => assert_eq!(denied(result.unwrap_err()).error(), "access_denied"),
+            Some(7) => assert_eq!(malformed(&result.unwrap_err()), Problem::CodeMissing),
+            Some(first) => assert_eq!(result.unwrap_err(), refused_by(first), "{broken:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_missing_issuer_is_reported_before_a_forged_state() {
+    let client = Client::new("id", server().with_issuer_in_callback(ISSUER));
+    let (pending, _) = pending(&client);
+    let error = refusal(&pending, &client, Callback::query("code=a&state=forged"));
+    assert_eq!(error, Error::Forged(Forged::IssuerMissing));
+}
+
+// Duplicates
+
+#[test]
+fn each_repeated_parameter_is_refused_by_name() {
+    let client = client();
+    let (pending, query) = pending(&client);
+    for name in ["state", "code", "iss", "error", "error_description", "error_uri"] {
+        let once = if query.contains(&format!("{name}=")) { "" } else { "=&" };
+        let first = if once.is_empty() { String::new() } else { format!("&{name}=") };
+        for second in [format!("&{name}=x"), format!("&{name}="), format!("&{name}")] {
+            let query = format!("{query}{first}{second}");
+            assert_eq!(
+                refusal(&pending, &client, Callback::query(&query)),
+                Error::Forged(Forged::DuplicateParameter(name)),
+                "{query}"
+            );
+        }
+    }
+}
+
+#[test]
+fn the_same_value_twice_is_a_repetition() {
+    let client = client();
+    let (pending, query) = pending(&client);
+    let query = format!("{query}&{query}");
+    assert_eq!(
+        refusal(&pending, &client, Callback::query(&query)),
+        Error::Forged(Forged::DuplicateParameter("code"))
+    );
+}
+
+#[test]
+fn a_repetition_under_an_encoded_name_is_refused() {
+    let client = client();
+    let (pending, query) = pending(&client);
+    let query = format!("{query}&c%6Fde=other");
+    assert_eq!(
+        refusal(&pending, &client, Callback::query(&query)),
+        Error::Forged(Forged::DuplicateParameter("code"))
+    );
+}
+
+// Redirect URI
+
+#[test]
+fn a_callback_to_another_origin_path_or_port_is_refused() {
+    let client = client();
+    let (pending, query) = pending(&client);
+    for place in [
+        "http://app.example/callback",
+        "https://app.example:8443/callback",
+        "https://app.example/callback/",
+        "https://app.example/callbacks",
+        "https://app.example/Callback",
+        "https://app.example/",
+        "https://app.example",
+        "https://app.example/other/../elsewhere",
+        "https://app.example.evil.example/callback",
+        "https://app.example@evil.example/callback",
+        "https://user@app.example/callback",
+        "https://user:password@app.example/callback",
+        "https://evil.example/callback",
+        "https://evil.example/https://app.example/callback",
+        "com.example.app:/callback",
+    ] {
+        let url = format!("{place}?{query}");
+        assert_eq!(
+            refusal(&pending, &client, Callback::url(&url)),
+            Error::Forged(Forged::RedirectUri),
+            "{place}"
+        );
+    }
+}
+
+#[test]
+fn a_callback_to_a_longer_path_is_refused_however_it_goes_on() {
+    let client = client();
+    let (pending, query) = pending(&client);
+    for rest in ["&", "&x", ";x", "%3F", "%2F..", "."] {
+        let url = format!("{REDIRECT_URI}{rest}?{query}");
+        assert_eq!(
+            refusal(&pending, &client, Callback::url(&url)),
+            Error::Forged(Forged::RedirectUri),
+            "{url}"
+        );
+    }
+}
+
+#[test]
+fn a_redirect_uri_is_recognised_after_a_browser_normalised_it() {
+    let client = client();
+    for (redirect_uri, seen) in [
+        ("HTTPS://App.Example/callback", "https://app.example/callback"),
+        ("https://app.example:443/callback", "https://app.example/callback"),
+        ("https://app.example", "https://app.example/"),
+        ("https://app.example/a/../callback", "https://app.example/callback"),
+        ("https://app.example/ä", "https://app.example/%C3%A4"),
+        ("http://127.0.0.1:49152/callback", "http://127.0.0.1:49152/callback"),
+        ("http://[::1]:49152", "http://[::1]:49152/"),
+        ("com.example.app:/callback", "com.example.app:/callback"),
+        ("com.example.app:callback", "com.example.app:callback"),
+    ] {
+        let (pending, state) = begin_at(&client, redirect_uri);
+        let url = format!("{seen}?code={CODE}&state={state}");
+        assert!(pending.accept(&client, Callback::url(&url), NOW).is_ok(), "{url}");
+        assert_eq!(pending.redirect_uri(), redirect_uri);
+    }
+}
+
+#[test]
+fn a_loopback_callback_to_another_port_is_refused() {
+    let client = client();
+    let (pending, state) = begin_at(&client, "http://127.0.0.1:49152/");
+    let url = format!("http://127.0.0.1:49153/?code={CODE}&state={state}");
+    assert_eq!(refusal(&pending, &client, Callback::url(&url)), Error::Forged(Forged::RedirectUri));
+}
+
+#[test]
+fn the_query_of_the_redirect_uri_stays_in_front() {
+    let client = client();
+    let (pending, state) = begin_at(&client, "https://app.example/callback?server=a");
+    let url = format!("https://app.example/callback?server=a&code={CODE}&state={state}");
+    let code = pending.accept(&client, Callback::url(&url), NOW).unwrap();
+    assert_eq!(sent(code, &client), CODE);
+}
+
+/// One redirect URI per server is a defence against mix-up: also where they differ by their query.
+#[test]
+fn a_callback_with_another_query_than_the_redirect_uri_is_refused() {
+    let client = client();
+    let (pending, state) = begin_at(&client, "https://app.example/callback?server=a");
+    for query in ["server=b&", "", "server=ab&", "server&"] {
+        let url = format!("https://app.example/callback?{query}code={CODE}&state={state}");
+        assert_eq!(
+            refusal(&pending, &client, Callback::url(&url)),
+            Error::Forged(Forged::RedirectUri),
+            "{url}"
+        );
+    }
+}
+
+#[test]
+fn a_uri_with_an_authority_is_compared() {
+    let client = client();
+    let (pending, query) = pending(&client);
+    let uri: Uri = format!("https://evil.example/callback?{query}").parse().unwrap();
+    assert_eq!(refusal(&pending, &client, &uri), Error::Forged(Forged::RedirectUri));
+}
+
+#[test]
+fn a_full_url_that_is_none_is_refused() {
+    let client = client();
+    let (pending, query) = pending(&client);
+    for text in ["", "callback", "/callback", "?", "https://", "https://[", "://"] {
+        let error = refusal(&pending, &client, Callback::url(&format!("{text}?{query}")));
+        assert_eq!(malformed(&error), Problem::CallbackUrl, "{text}");
+    }
+}
+
+// iss
+
+/// What a callback with this `iss` comes to, where the server is known by [`ISSUER`].
+fn with_iss(server: oauth2_proto::Server, iss: &str) -> Result<Code, Error> {
+    let client = Client::new("id", server);
+    let (pending, query) = pending(&client);
+    let before = stored(&pending);
+    let result = pending.accept(&client, Callback::query(&format!("{query}{iss}")), NOW);
+    assert_eq!(stored(&pending), before);
+    result
+}
+
+#[test]
+fn the_own_issuer_is_accepted() {
+    for iss in ["&iss=https://as.example", "&iss=https%3A%2F%2Fas.example"] {
+        assert!(with_iss(server().with_issuer(ISSUER), iss).is_ok());
+        assert!(with_iss(server().with_issuer_in_callback(ISSUER), iss).is_ok());
+    }
+}
+
+#[test]
+fn another_issuer_is_refused() {
+    for iss in [
+        "&iss=https://evil.example",
+        "&iss=https://as.example/",
+        "&iss=https://AS.example",
+        "&iss=https://as.example%20",
+        "&iss=http://as.example",
+        "&iss=https://as.exampl",
+        "&iss=",
+        "&iss",
+        "&iss=%FF",
+    ] {
+        for server in [server().with_issuer(ISSUER), server().with_issuer_in_callback(ISSUER)] {
+            assert_eq!(with_iss(server, iss).unwrap_err(), Error::Forged(Forged::Issuer), "{iss}");
+        }
+    }
+}
+
+#[test]
+fn a_missing_issuer_is_refused_only_where_the_server_is_known_to_send_it() {
+    assert!(with_iss(server().with_issuer(ISSUER), "").is_ok());
+    assert_eq!(
+        with_iss(server().with_issuer_in_callback(ISSUER), "").unwrap_err(),
+        Error::Forged(Forged::IssuerMissing)
+    );
+}
+
+#[test]
+fn an_issuer_is_ignored_where_none_was_named() {
+    assert!(with_iss(server(), "&iss=https://anything.example").is_ok());
+}
+
+#[test]
+fn an_error_from_another_issuer_is_refused() {
+    let client = Client::new("id", server().with_issuer(ISSUER));
+    let (url, pending) = begin(&client);
+    let state = parameter(&url, "state");
+    let query = format!("error=access_denied&state={state}&iss=https://evil.example");
+    assert_eq!(refusal(&pending, &client, Callback::query(&query)), Error::Forged(Forged::Issuer));
+}
+
+// state
+
+#[test]
+fn any_other_state_is_refused() {
+    let client = client();
+    let (url, pending) = begin(&client);
+    let state = parameter(&url, "state");
+    let prefix = &state[..state.len() - 1];
+    let longer = format!("{state}A");
+    let last = format!("{prefix}{}", if state.ends_with('A') { 'B' } else { 'A' });
+    let first = format!("{}{}", if state.starts_with('A') { 'B' } else { 'A' }, &state[1..]);
+    let others = [
+        prefix,
+        &longer,
+        &last,
+        &first,
+        &state.to_uppercase(),
+        &format!("{state}%00"),
+        &format!("{state}%20"),
+        &format!("%20{state}"),
+        &format!("{state}="),
+        "",
+        "xyz",
+        "%FF",
+        &"%FF".repeat(43),
+    ];
+    for other in others {
+        let query = format!("code={CODE}&state={other}");
+        assert_eq!(
+            refusal(&pending, &client, Callback::query(&query)),
+            Error::Forged(Forged::State),
+            "{query}"
+        );
+    }
+}
+
+#[test]
+fn a_missing_state_is_refused() {
+    let client = client();
+    let (pending, _) = pending(&client);
+    for query in ["", "code=a", "code=a&State=b", "code=a&state", "error=access_denied"] {
+        assert_eq!(
+            refusal(&pending, &client, Callback::query(query)),
+            Error::Forged(Forged::State),
+            "{query}"
+        );
+    }
+    let uri = Uri::from_static("/callback");
+    assert_eq!(refusal(&pending, &client, &uri), Error::Forged(Forged::State));
+}
+
+#[test]
+fn the_state_of_another_login_is_refused() {
+    let client = client();
+    let (pending, _) = pending(&client);
+    let other = client.authorize(REDIRECT_URI).begin(&mut support::Counting(100), NOW).unwrap();
+    let query = format!("code={CODE}&state={}", parameter(&other.0, "state"));
+    assert_eq!(refusal(&pending, &client, Callback::query(&query)), Error::Forged(Forged::State));
+}
+
+#[test]
+fn a_state_in_the_fragment_does_not_count() {
+    let client = client();
+    let (pending, query) = pending(&client);
+    let url = format!("{REDIRECT_URI}#{query}");
+    assert_eq!(refusal(&pending, &client, Callback::url(&url)), Error::Forged(Forged::State));
+}
+
+// What the callback says
+
+#[test]
+fn an_error_with_our_state_is_a_denial_in_the_servers_words() {
+    let client = client();
+    let (url, pending) = begin(&client);
+    let query = format!(
+        "error=access_denied&error_description=The+person+said%20no&error_uri={}&state={}",
+        "https%3A%2F%2Fas.example%2Fhelp%3Fa%3D1",
+        parameter(&url, "state")
+    );
+    let denied = denied(refusal(&pending, &client, Callback::query(&query)));
+    assert_eq!(denied.error(), "access_denied");
+    assert_eq!(denied.description(), Some("The person said no"));
+    assert_eq!(denied.uri(), Some("https://as.example/help?a=1"));
+}
+
+#[test]
+fn an_error_without_our_state_is_forged() {
+    let client = client();
+    let (pending, _) = pending(&client);
+    for query in ["error=access_denied", "error=access_denied&state=xyz"] {
+        assert_eq!(
+            refusal(&pending, &client, Callback::query(query)),
+            Error::Forged(Forged::State)
+        );
+    }
+}
+
+#[test]
+fn an_error_beside_a_code_is_a_denial() {
+    let client = client();
+    let (pending, query) = pending(&client);
+    let query = format!("{query}&error=server_error");
+    assert_eq!(denied(refusal(&pending, &client, Callback::query(&query))).error(), "server_error");
+}
+
+#[test]
+fn an_empty_error_says_nothing() {
+    let client = client();
+    let (pending, query) = pending(&client);
+    for error in ["&error=", "&error"] {
+        let query = format!("{query}{error}");
+        assert!(pending.accept(&client, Callback::query(&query), NOW).is_ok(), "{query}");
+    }
+}
+
+#[test]
+fn a_callback_with_our_state_and_without_code_is_malformed() {
+    let client = client();
+    let (url, pending) = begin(&client);
+    let state = parameter(&url, "state");
+    for code in ["", "&code", "&code=", "&Code=a", "#code=a", "&token=a"] {
+        let url = format!("{REDIRECT_URI}?state={state}{code}");
+        let error = refusal(&pending, &client, Callback::url(&url));
+        assert_eq!(malformed(&error), Problem::CodeMissing, "{code}");
+    }
+}
+
+#[test]
+fn a_code_with_characters_that_rfc_6749_forbids_is_malformed() {
+    let client = client();
+    let (url, pending) = begin(&client);
+    let state = parameter(&url, "state");
+    for code in ["%00", "a%0Ab", "a%0D%0Ab", "a%7F", "%C3%A4", "ä", "%FF", "a%09", "%EF%BF%BD"] {
+        let query = format!("code={code}&state={state}");
+        let error = refusal(&pending, &client, Callback::query(&query));
+        assert_eq!(malformed(&error), Problem::Code, "{code}");
+    }
+}
+
+// What is left
+
+#[test]
+fn after_a_denial_the_login_is_over_with_its_reason() {
+    let client = client();
+    let (url, pending) = begin(&client);
+    let id = pending.login();
+    let query = format!("error=access_denied&state={}", parameter(&url, "state"));
+    let error = refusal(&pending, &client, Callback::query(&query));
+    let State::Unauthorized(over) = pending.after(&error) else { panic!("a denial ends it") };
+    assert_eq!(over.reason(), &Reason::Denied("access_denied".into()));
+    assert_eq!(over.requested_scope().as_str(), support::SCOPE);
+    assert!(!over.is_renewable());
+    assert_eq!(State::from(over).login(), id);
+}
+
+#[test]
+fn after_the_deadline_the_login_is_over_with_its_reason() {
+    let client = client();
+    let (pending, query) = pending(&client);
+    let error = refusal_at(&pending, &client, Callback::query(&query), after(601));
+    let State::Unauthorized(over) = pending.after(&error) else { panic!("the deadline ends it") };
+    assert_eq!(over.reason(), &Reason::Deadline);
+}
+
+#[test]
+fn after_any_other_refusal_the_login_is_still_pending() {
+    let client = client();
+    let (url, _) = begin(&client);
+    let state = parameter(&url, "state");
+    let (no_code, bad_code) = (format!("state={state}"), format!("code=%00&state={state}"));
+    let callbacks = [
+        Callback::query("state=a&state=b"),
+        Callback::query("state=xyz"),
+        Callback::query(&no_code),
+        Callback::query(&bad_code),
+        Callback::url("https://evil.example/"),
+        Callback::url("no url"),
+    ];
+    let own = callbacks.into_iter().map(|callback| (callback, client.clone()));
+    for (callback, by) in own.chain([(Callback::query(&no_code), other_client())]) {
+        let (_, pending) = begin(&client);
+        let before = stored(&pending);
+        let error = refusal(&pending, &by, callback);
+        let State::Authorizing(Authorizing::AwaitingCallback(pending)) = pending.after(&error)
+        else {
+            panic!("{error} does not end a login")
+        };
+        assert_eq!(stored(&pending), before);
+    }
+}
+
+#[test]
+fn a_forged_callback_does_not_stop_the_real_one() {
+    let client = client();
+    let (pending, query) = pending(&client);
+    for forged in ["", "code=evil&state=evil", "error=access_denied", "state=a&state=b"] {
+        refusal(&pending, &client, Callback::query(forged));
+    }
+    let code = pending.accept(&client, Callback::query(&query), NOW).unwrap();
+    assert_eq!(sent(code, &client), CODE);
+}
+
+#[test]
+fn another_client_is_refused_before_the_callback_is_read() {
+    let client = client();
+    let (pending, query) = pending(&client);
+    assert_eq!(
+        refusal(&pending, &other_client(), Callback::query(&query)),
+        Error::Misuse(Misuse::WrongClient)
+    );
+}
+
+#[test]
+fn a_stored_login_accepts_the_same_callback() {
+    let client = client();
+    let (pending, query) = pending(&client);
+    let loaded: AwaitingCallback = serde_json::from_str(&stored(&pending)).unwrap();
+    let code = loaded.accept(&client, Callback::query(&query), NOW).unwrap();
+    assert_eq!(sent(code, &client), CODE);
+}
+
+proptest! {
+    #[test]
+    fn no_callback_makes_it_panic_or_is_believed(text in any::<String>()) {
+        let client = client();
+        let (pending, _) = pending(&client);
+        refusal(&pending, &client, Callback::query(&text));
+        refusal(&pending, &client, Callback::url(&text));
+    }
+
+    #[test]
+    fn no_callback_with_our_state_makes_it_panic(
+        front in "[a-z=&%#?+]{0,12}",
+        behind in any::<String>(),
+    ) {
+        let client = client();
+        let (pending, query) = pending(&client);
+        let query = format!("{front}&{query}{behind}");
+        let _ = pending.accept(&client, Callback::query(&query), NOW);
+        let _ = pending.accept(&client, Callback::url(&format!("{REDIRECT_URI}?{query}")), NOW);
+    }
+}
