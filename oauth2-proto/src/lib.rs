@@ -1,5 +1,5 @@
-#![no_std]
 #![doc = include_str!("../docs/front.md")]
+#![no_std]
 
 extern crate alloc;
 #[cfg(feature = "agent")]
@@ -28,3 +28,17 @@ pub use machine::{
 pub use session::{Challenged, Lost, Received, Session, Step, Ticket};
 pub use value::{AccessToken, Body, Generation, LoginId, Scope, Secret, Seed, Timestamp};
 pub use wire::{Callback, Challenge};
+
+#[cfg(doc)]
+#[doc = include_str!("../docs/guide.md")]
+pub mod guide {
+    #[doc = include_str!("../docs/secrets.md")]
+    pub mod secrets {}
+
+    #[doc = include_str!("../docs/performance.md")]
+    pub mod performance {}
+}
+
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+mod readme {}
