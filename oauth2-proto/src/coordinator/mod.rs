@@ -3,6 +3,7 @@
 
 mod effect;
 mod reconcile;
+mod stored;
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
@@ -13,6 +14,7 @@ use effect::Want;
 pub use effect::{Ask, Effect, Given, Swapped, Unknown, Version};
 use http::{Request, Response};
 use reconcile::Verdict;
+use stored::{Stored, Unsaved};
 
 use crate::client::Client;
 use crate::error::{Error, Expired, Outage, Reason, Unavailable};
@@ -48,25 +50,6 @@ pub struct Coordinator {
     last_error: Option<Error>,
 }
 
-/// What is known about the store.
-#[derive(Debug, Default)]
-struct Stored {
-    version: Option<Version>,
-    /// When it was last read; nothing is known before.
-    loaded_at: Option<Timestamp>,
-    /// What the session holds has not been saved yet.
-    unsaved: bool,
-    /// What is unsaved are new tokens: they are never thrown away.
-    tokens_unsaved: bool,
-    /// What is unsaved replaces whatever is stored: a new login, or a sign-out.
-    forced: bool,
-    /// The outcome of the last swap is not known, or was a conflict: read before the next one.
-    uncertain: bool,
-    /// The store failed so many times in a row, and is asked again at `retry_at`.
-    failures: u32,
-    retry_at: Option<Timestamp>,
-}
-
 #[derive(Debug)]
 enum Phase {
     Idle,
@@ -82,9 +65,6 @@ const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// How long a revocation may take. Nobody waits for its outcome.
 const REVOCATION: Duration = Duration::from_secs(10);
-
-/// Longest pause between two calls to a store that fails, as a power of two of seconds.
-const LONGEST_PAUSE: u32 = 5;
 
 /// What to do, decided without borrowing what is given.
 enum Next {
@@ -180,10 +160,12 @@ impl Coordinator {
         challenge: &Challenge,
         now: Timestamp,
     ) -> Challenged {
-        match &mut self.session {
-            Some(session) => session.challenged(generation, challenge, now),
-            None => Challenged::Superseded,
+        let Some(session) = &mut self.session else { return Challenged::Superseded };
+        let challenged = session.challenged(generation, challenge, now);
+        if challenged == Challenged::Rejected {
+            self.stored.unsaved.state = true;
         }
+        challenged
     }
 
     /// What to do next for this caller.
@@ -193,14 +175,8 @@ impl Coordinator {
                 self.phase = Phase::Loading;
                 Effect::Load
             }
-            Next::Save => {
-                self.phase = Phase::Saving;
-                self.swap(now)
-            }
-            Next::Lease => {
-                self.phase = Phase::Leasing;
-                self.swap(now)
-            }
+            Next::Save => self.swap(Phase::Saving),
+            Next::Lease => self.swap(Phase::Leasing),
             Next::Send(ticket, request) => {
                 let deadline = ticket.deadline();
                 self.phase = Phase::Sending(ticket);
@@ -223,22 +199,15 @@ impl Coordinator {
     /// Hears what is stored.
     pub fn loaded(&mut self, loaded: Result<Option<(Version, State)>, Unknown>, now: Timestamp) {
         self.phase = Phase::Idle;
-        let Ok(loaded) = loaded else { return self.store_failed(now) };
-        self.store_answered();
-        self.stored.loaded_at = Some(now);
-        self.stored.uncertain = false;
+        let Ok(loaded) = loaded else { return self.stored.failed(now) };
         let (version, theirs) = match loaded {
             Some((version, state)) => (Some(version), Some(state)),
             None => (None, None),
         };
-        self.stored.version = version;
+        self.stored.loaded(version, now);
         match self.reconcile(theirs.as_ref()) {
             Verdict::Mine => {}
-            Verdict::Same => {
-                self.stored.unsaved = false;
-                self.stored.tokens_unsaved = false;
-                self.stored.forced = false;
-            }
+            Verdict::Same => self.stored.unsaved = Unsaved::default(),
             Verdict::Theirs => self.adopt(theirs),
         }
     }
@@ -247,28 +216,11 @@ impl Coordinator {
     pub fn swapped(&mut self, swapped: Result<Swapped, Unknown>, now: Timestamp) {
         let leasing = matches!(self.phase, Phase::Leasing);
         self.phase = Phase::Idle;
-        match swapped {
-            Ok(Swapped::Stored(version)) => {
-                self.store_answered();
-                self.stored.version = Some(version);
-                self.stored.unsaved = false;
-                self.stored.tokens_unsaved = false;
-                self.stored.forced = false;
-            }
-            Ok(Swapped::Conflict) => {
-                self.store_answered();
-                self.stored.uncertain = true;
-                if leasing {
-                    // Somebody was faster. The request is dropped unsent.
-                    self.leased = None;
-                    self.stored.unsaved = self.stored.forced;
-                }
-            }
-            Err(Unknown) => {
-                self.stored.uncertain = true;
-                self.store_failed(now);
-            }
+        if leasing && swapped == Ok(Swapped::Conflict) {
+            // Somebody was faster. The request is dropped unsent.
+            self.leased = None;
         }
+        self.stored.swapped(swapped, leasing, now);
     }
 
     /// Hears the answer to a request.
@@ -277,8 +229,7 @@ impl Coordinator {
         match session.receive(ticket, response, now) {
             Ok(Received::Applied) => {
                 self.last_error = None;
-                self.stored.unsaved = true;
-                self.stored.tokens_unsaved = true;
+                self.stored.unsaved = Unsaved::NEW_TOKENS;
             }
             Ok(Received::Late(revocations)) => self.revocations.extend(revocations),
             Err(error) => self.attempt_failed(error),
@@ -311,9 +262,9 @@ impl Coordinator {
             return if self.satisfies(ask, now) { Next::Give } else { Next::Busy };
         }
         // The store first: whatever is not known or not saved there.
-        let unknown = self.stored.loaded_at.is_none() || self.stored.uncertain;
-        if unknown || self.stored.unsaved {
-            if let Some(retry_at) = self.stored.retry_at.filter(|at| now < *at) {
+        let unknown = self.stored.is_unknown();
+        if unknown || self.stored.unsaved.state {
+            if let Some(retry_at) = self.stored.pause(now) {
                 // A store that is down never stops a caller whose token is good.
                 return if self.satisfies(ask, now) {
                     Next::Give
@@ -351,7 +302,7 @@ impl Coordinator {
     }
 
     fn step(&mut self, ask: &Ask, now: Timestamp) -> Next {
-        let stale = self.stored.loaded_at.is_none_or(|at| now >= at.after(LOOK_AGAIN));
+        let stale = self.stored.is_older_than(LOOK_AGAIN, now);
         let Some(session) = &mut self.session else {
             return match self.own_failure(ask) {
                 Some(error) => Next::Refuse(error.clone()),
@@ -375,7 +326,7 @@ impl Coordinator {
         if self.satisfies(ask, now) {
             return Next::Give;
         }
-        // Somebody else may have logged in or be done meanwhile.
+        // Somebody else may have logged in, or be done, meanwhile.
         if stale {
             return Next::Load;
         }
@@ -384,13 +335,13 @@ impl Coordinator {
                 self.own_failure(ask).cloned().unwrap_or(Error::Expired(Expired::Login(reason))),
             );
         }
-        self.wait(ask, due.min(now.after(LOOK_AGAIN)), Outage::Waiting, now)
+        self.wait(ask, due, Outage::Waiting, now)
     }
 
-    /// Waits as long as the caller does.
+    /// Waits for this moment if the caller does, and looks now and then what others have done.
     fn wait(&self, ask: &Ask, until: Timestamp, cause: Outage, now: Timestamp) -> Next {
         if until <= ask.until {
-            return Next::Wait(until);
+            return Next::Wait(until.min(now.after(LOOK_AGAIN)));
         }
         Next::Refuse(
             self.own_failure(ask).cloned().unwrap_or_else(|| {
@@ -424,12 +375,15 @@ impl Coordinator {
         }
     }
 
-    fn swap(&mut self, now: Timestamp) -> Effect<'_> {
-        self.stored.unsaved = true;
+    fn swap(&mut self, phase: Phase) -> Effect<'_> {
         match &self.session {
-            Some(session) => Effect::Swap(self.stored.version, session.state()),
-            // Nothing is held, so nothing is unsaved.
-            None => Effect::Wait(now),
+            Some(session) => {
+                self.phase = phase;
+                self.stored.begin_swap();
+                Effect::Swap(self.stored.version, session.state())
+            }
+            // Nothing is held, so there is nothing to save.
+            None => Effect::Give(Err(Error::Expired(Expired::Login(Reason::NotStarted)))),
         }
     }
 
@@ -449,24 +403,11 @@ impl Coordinator {
     fn attempt_failed(&mut self, error: Error) {
         self.failures = self.failures.wrapping_add(1);
         self.last_error = Some(error);
-        self.stored.unsaved = true;
+        self.stored.unsaved.state = true;
     }
 
     fn overrule(&mut self) {
         self.leased = None;
-        self.stored.unsaved = true;
-        self.stored.tokens_unsaved = false;
-        self.stored.forced = true;
-    }
-
-    const fn store_answered(&mut self) {
-        self.stored.failures = 0;
-        self.stored.retry_at = None;
-    }
-
-    fn store_failed(&mut self, now: Timestamp) {
-        let pause = 1_u64 << self.stored.failures.min(LONGEST_PAUSE);
-        self.stored.failures = self.stored.failures.saturating_add(1);
-        self.stored.retry_at = Some(now.after(Duration::from_secs(pause)));
+        self.stored.unsaved = Unsaved::OVERRULED;
     }
 }

@@ -3,6 +3,7 @@
 use alloc::sync::Arc;
 
 use super::Coordinator;
+use super::stored::Unsaved;
 use crate::machine::{Failed, State};
 use crate::session::Session;
 
@@ -23,17 +24,18 @@ impl Coordinator {
         if theirs.is_some_and(|theirs| theirs.is_same_record(mine)) {
             return Verdict::Same;
         }
-        if self.stored.forced {
+        if self.stored.unsaved.forced {
             // Signed out while somebody refreshed: the newer tokens are to be revoked, too.
             if let State::Unauthorized(_) = mine
                 && let Some(tokens) = theirs.and_then(State::tokens)
                 && tokens.login.id == mine.identity().id
+                && tokens.login.number > mine.identity().number
             {
                 self.revocations.extend(tokens.revocations(&self.client));
             }
             return Verdict::Mine;
         }
-        if !self.stored.unsaved {
+        if !self.stored.unsaved.state {
             return Verdict::Theirs;
         }
         let attempt = theirs.and_then(State::attempt);
@@ -42,7 +44,7 @@ impl Coordinator {
         if my_lease {
             return Verdict::Mine;
         }
-        let Some(tokens) = mine.tokens().filter(|_| self.stored.tokens_unsaved) else {
+        let Some(tokens) = mine.tokens().filter(|_| self.stored.unsaved.tokens) else {
             return Verdict::Theirs;
         };
         match theirs {
@@ -68,8 +70,7 @@ impl Coordinator {
     /// Goes on with what is stored.
     pub(super) fn adopt(&mut self, theirs: Option<State>) {
         self.leased = None;
-        self.stored.unsaved = false;
-        self.stored.tokens_unsaved = false;
+        self.stored.unsaved = Unsaved::default();
         self.session = None;
         let Some(theirs) = theirs else { return };
         match Session::new(Arc::clone(&self.client), theirs) {

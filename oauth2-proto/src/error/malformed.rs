@@ -26,8 +26,8 @@ impl Malformed {
 
     /// What is wrong with the message.
     #[must_use]
-    pub const fn problem(&self) -> Problem {
-        self.problem
+    pub const fn problem(&self) -> &Problem {
+        &self.problem
     }
 
     /// What the message looked like, without its secrets, when it was an answer to a request.
@@ -44,7 +44,7 @@ impl fmt::Display for Malformed {
 }
 
 /// What is wrong with a message of the peer.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum Problem {
     /// The callback is no URL.
@@ -67,6 +67,8 @@ pub enum Problem {
     MemberMissing(&'static str),
     /// A member has the wrong type or characters.
     Member(&'static str),
+    /// The token's type is one that this crate cannot present; RFC 6749 §7.1 forbids to use it.
+    TokenType(Box<str>),
     /// An answer that belongs to another grant, such as `authorization_pending` to a refresh.
     OutOfPlace,
 }
@@ -108,6 +110,11 @@ impl fmt::Display for Problem {
                 f,
                 "the token endpoint's answer has a member {name} of a wrong type or with wrong \
                  characters"
+            ),
+            Self::TokenType(token_type) => write!(
+                f,
+                "the authorization server issued a token of type {token_type}, and only bearer \
+                 tokens can be attached"
             ),
             Self::OutOfPlace => {
                 f.write_str("the token endpoint gave an answer that belongs to the device grant")

@@ -3,7 +3,7 @@
 use alloc::boxed::Box;
 use core::fmt;
 
-use super::{Error, printable};
+use super::Error;
 use crate::value::Timestamp;
 
 /// What the calling program did wrong. No peer can cause any of these.
@@ -32,8 +32,6 @@ pub enum Misuse {
     PlainHttp,
     /// The request goes to an origin that the token was not allowed for.
     Origin,
-    /// The token's type is one that this crate cannot present.
-    TokenType(Box<str>),
 }
 
 impl From<Misuse> for Error {
@@ -76,11 +74,6 @@ impl fmt::Display for Misuse {
             ),
             Self::Origin => f.write_str(
                 "the request goes to an origin that is not among those which may see the token",
-            ),
-            Self::TokenType(token_type) => write!(
-                f,
-                "the token's type is {:?}, and only bearer tokens can be attached",
-                printable(token_type)
             ),
         }
     }

@@ -1,4 +1,5 @@
-//! Stored states are a format: this file is all there is to it.
+//! Stored states are a format: this file is it, with `Login`, `Attempt` and `Setbacks`, which are
+//! written as they are.
 //!
 //! Outermost stands the version. Every field is always written, extras are JSON text, nothing is
 //! flattened or untagged, so that binary formats work as well as JSON. What breaks an invariant is

@@ -8,7 +8,7 @@ use http::header::AUTHORIZATION;
 use http::{HeaderValue, Request, Uri};
 use subtle::ConstantTimeEq;
 
-use crate::error::{Error, Misuse};
+use crate::error::{Error, Malformed, Misuse, Problem, printable};
 use crate::value::Generation;
 
 const BEARER: &[u8] = b"Bearer ";
@@ -53,12 +53,14 @@ impl AccessToken {
     ///
     /// # Errors
     /// [`Misuse::PlainHttp`] when the request would travel in the clear to another machine, or its
-    /// URI does not say where it goes; [`Misuse::TokenType`] when the token is no bearer token.
+    /// URI does not say where it goes; [`Problem::TokenType`] when the token is no bearer token.
     ///
     /// See [RFC 6750 §2.1](https://www.rfc-editor.org/rfc/rfc6750#section-2.1).
     pub fn attach<B>(&self, request: &mut Request<B>) -> Result<(), Error> {
+        // RFC 6749 §7.1: the client MUST NOT use an access token whose type it does not understand.
         if let Some(token_type) = &self.other_type {
-            return Err(Misuse::TokenType(token_type.clone()).into());
+            let problem = Problem::TokenType(printable(token_type));
+            return Err(Error::Malformed(Malformed::new(problem)));
         }
         // RFC 6750 §5.3: clients MUST always use TLS (https) or equivalent transport security.
         if !is_protected(request.uri()) {
