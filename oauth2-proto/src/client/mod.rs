@@ -16,7 +16,7 @@ use http::{HeaderMap, HeaderValue, Method, Request, Uri};
 pub use authentication::Authentication;
 use authentication::Credentials;
 pub use authorization_request::AuthorizationRequest;
-pub(crate) use policy::Policy;
+pub(crate) use policy::{LONGEST_LEASE, Policy, SHORTEST_LEASE};
 pub use server::Server;
 
 use crate::error::Misuse;
@@ -88,7 +88,7 @@ impl Client {
         self
     }
 
-    /// Gives a token request this long (30 s unless told; at least 3 s) before somebody else may
+    /// Gives a token request this long (30 s unless told; 3 s to an hour) before somebody else may
     /// send another one. The request itself has to end a sixth earlier.
     #[must_use]
     pub const fn with_lease(mut self, lease: Duration) -> Self {

@@ -29,7 +29,7 @@ impl Policy {
     /// How long a refresh may hold everybody else off: less than the window, so that it ends while
     /// the old token still works, where the lifetime allows for a real network.
     pub(crate) fn lease(&self, lifetime: Option<Duration>) -> Duration {
-        let longest = self.lease.max(SHORTEST_LEASE);
+        let longest = self.lease.clamp(SHORTEST_LEASE, LONGEST_LEASE);
         let Some(lifetime) = lifetime else { return longest };
         let fits = self.window(lifetime).saturating_sub(Duration::from_secs(1));
         longest.min(fits.max(REASONABLE_LEASE))
@@ -37,7 +37,10 @@ impl Policy {
 }
 
 /// Below this the margin of a lease would vanish: times are whole seconds.
-const SHORTEST_LEASE: Duration = Duration::from_secs(3);
+pub(crate) const SHORTEST_LEASE: Duration = Duration::from_secs(3);
+
+/// Nobody waits longer than this for a holder that is gone.
+pub(crate) const LONGEST_LEASE: Duration = Duration::from_secs(3600);
 
 /// What a token request may need over a slow network, even where the token lives shorter.
 const REASONABLE_LEASE: Duration = Duration::from_secs(10);

@@ -6,8 +6,8 @@ mod reconcile;
 mod stored;
 
 use alloc::boxed::Box;
+use alloc::collections::VecDeque;
 use alloc::sync::Arc;
-use alloc::vec::Vec;
 use core::time::Duration;
 
 use effect::Want;
@@ -37,6 +37,8 @@ pub struct Coordinator {
     client: Arc<Client>,
     seed: Seed,
     session: Option<Session>,
+    /// Why what is stored is no login for this coordinator.
+    refused: Option<Error>,
     stored: Stored,
     phase: Phase,
     /// A request that may be sent once its lease is known to be stored.
@@ -44,7 +46,7 @@ pub struct Coordinator {
     /// Whose lease this coordinator took last.
     holder: Option<HolderId>,
     /// Requests that revoke tokens nobody wants any more.
-    revocations: Vec<Request<Body>>,
+    revocations: VecDeque<Request<Body>>,
     /// Counts the attempts that failed, so that a caller can tell its own from earlier ones.
     failures: u64,
     last_error: Option<Error>,
@@ -88,11 +90,12 @@ impl Coordinator {
             client,
             seed: seed.split(),
             session: None,
+            refused: None,
             stored: Stored::default(),
             phase: Phase::Idle,
             leased: None,
             holder: None,
-            revocations: Vec::new(),
+            revocations: VecDeque::new(),
             failures: 0,
             last_error: None,
         }
@@ -259,7 +262,11 @@ impl Coordinator {
 
     fn decide(&mut self, ask: &Ask, now: Timestamp) -> Next {
         if !matches!(self.phase, Phase::Idle) {
-            return if self.satisfies(ask, now) { Next::Give } else { Next::Busy };
+            return match self.satisfies(ask, now) {
+                true => Next::Give,
+                false if now <= ask.until => Next::Busy,
+                false => Next::Refuse(Error::Unavailable(Unavailable::new(Outage::Waiting, None))),
+            };
         }
         // The store first: whatever is not known or not saved there.
         let unknown = self.stored.is_unknown();
@@ -286,7 +293,7 @@ impl Coordinator {
             self.attempt_failed(Error::Unavailable(Unavailable::new(Outage::Unsent, None)));
             return Next::Save;
         }
-        if let Some(request) = self.revocations.pop() {
+        if let Some(request) = self.revocations.pop_front() {
             return Next::Revoke(request);
         }
         if ask.want == Want::Settled {
@@ -304,11 +311,11 @@ impl Coordinator {
     fn step(&mut self, ask: &Ask, now: Timestamp) -> Next {
         let stale = self.stored.is_older_than(LOOK_AGAIN, now);
         let Some(session) = &mut self.session else {
-            return match self.own_failure(ask) {
-                Some(error) => Next::Refuse(error.clone()),
-                None if stale => Next::Load,
-                None => Next::Refuse(Error::Expired(Expired::Login(Reason::NotStarted))),
-            };
+            if stale {
+                return Next::Load;
+            }
+            let nobody = Error::Expired(Expired::Login(Reason::NotStarted));
+            return Next::Refuse(self.refused.clone().unwrap_or(nobody));
         };
         let (due, reason) = match session.step(now) {
             Step::Send(ticket, request) => {

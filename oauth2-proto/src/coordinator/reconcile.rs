@@ -71,14 +71,19 @@ impl Coordinator {
     pub(super) fn adopt(&mut self, theirs: Option<State>) {
         self.leased = None;
         self.stored.unsaved = Unsaved::default();
-        self.session = None;
-        let Some(theirs) = theirs else { return };
+        self.refused = None;
+        let mine = self.session.take();
+        let Some(mut theirs) = theirs else { return };
+        // Whoever holds the lease does not know yet that this token was rejected here.
+        if let Some(mine) = mine.as_ref().and_then(|session| session.state().tokens())
+            && let Some(tokens) = theirs.tokens_mut()
+            && tokens.login == mine.login
+        {
+            tokens.rejected |= mine.rejected;
+        }
         match Session::new(Arc::clone(&self.client), theirs) {
             Ok(session) => self.session = Some(session),
-            Err(Failed { error, .. }) => {
-                self.failures = self.failures.wrapping_add(1);
-                self.last_error = Some(error);
-            }
+            Err(Failed { error, .. }) => self.refused = Some(error),
         }
     }
 }

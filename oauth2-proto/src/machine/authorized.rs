@@ -189,19 +189,25 @@ impl Authorized {
         }
     }
 
-    /// The first tokens of a login, made of the answer alone.
-    pub(super) fn first(
+    /// The tokens of an answer, made of the answer alone.
+    pub(super) fn new(
         login: Login,
         client: &Client,
         granted: &Granted<'_>,
-        setbacks: Setbacks,
+        earlier: Setbacks,
         sent_at: Timestamp,
         now: Timestamp,
     ) -> Result<Self, Malformed> {
         let login = login.next();
         let tokens = Tokens::new(login, client.policy(), granted, sent_at, now)?;
         let renewal = granted.refresh_token.as_deref().map(Renewal::refresh_token);
-        Ok(Self::with(login, tokens, renewal, setbacks, now))
+        let mut setbacks = Setbacks::default();
+        // A token that is dead on arrival is a setback like any other: ask again, but not at once.
+        if tokens.expires_at.is_some_and(|expires_at| now >= expires_at) {
+            setbacks.failures = earlier.failures;
+            setbacks.back_off(None, now);
+        }
+        Ok(Self { login, tokens, renewal, rejected: false, setbacks })
     }
 
     /// Adds what was asked for. RFC 6749 §5.1: an answer without scope has granted just that.
@@ -213,47 +219,21 @@ impl Authorized {
         self
     }
 
-    /// The tokens that replace others.
-    pub(super) fn successor(
-        old: &Self,
-        client: &Client,
-        granted: &Granted<'_>,
-        sent_at: Timestamp,
-        now: Timestamp,
-    ) -> Result<Self, Malformed> {
-        let login = old.login.next();
-        let mut tokens = Tokens::new(login, client.policy(), granted, sent_at, now)?;
-        tokens.requested = old.tokens.requested.clone();
+    /// Keeps what these tokens' predecessors had and the answer does not mention.
+    pub(super) fn succeeding(mut self, old: Self, granted: &Granted<'_>) -> Self {
         // RFC 6749 §6: without scope, it is that of the refresh token.
         if granted.scope.is_none() {
-            tokens.granted = old.tokens.granted.clone();
+            self.tokens.granted = old.tokens.granted;
         }
-        if tokens.id_token.is_none() {
-            tokens.id_token = old.tokens.id_token.clone();
-        }
-        let renewal = match (&granted.refresh_token, &old.renewal) {
-            (Some(token), Some(Renewal::RefreshToken(_))) => Some(Renewal::refresh_token(token)),
+        self.tokens.requested = old.tokens.requested;
+        self.tokens.id_token = self.tokens.id_token.or(old.tokens.id_token);
+        self.renewal = match (self.renewal, old.renewal) {
+            // RFC 6749 §4.4.3: a refresh token SHOULD NOT be included; the grant is repeated.
+            (_, Some(Renewal::ClientCredentials(grant))) => Some(Renewal::ClientCredentials(grant)),
             // RFC 6749 §6: the server MAY issue a new refresh token. If not, the old one stays.
-            (Some(_) | None, kept) => kept.clone(),
+            (new, kept) => new.or(kept),
         };
-        Ok(Self::with(login, tokens, renewal, old.setbacks, now))
-    }
-
-    fn with(
-        login: Login,
-        tokens: Tokens,
-        renewal: Option<Renewal>,
-        mut setbacks: Setbacks,
-        now: Timestamp,
-    ) -> Self {
-        // A token that is dead on arrival is a setback like any other: ask again, but not at once.
-        if tokens.expires_at.is_some_and(|expires_at| now >= expires_at) {
-            setbacks = Setbacks { failures: setbacks.failures, ..Setbacks::default() };
-            setbacks.back_off(None, now);
-        } else {
-            setbacks = Setbacks::default();
-        }
-        Self { login, tokens, renewal, rejected: false, setbacks }
+        self
     }
 
     pub(super) fn renewed_by(self, renewal: Option<Renewal>) -> Self {

@@ -7,7 +7,7 @@ use super::{
     Unauthorized,
 };
 use crate::client::Client;
-use crate::error::{Error, Misuse, Outage, Reason, Unavailable};
+use crate::error::{Error, Malformed, Misuse, Outage, Problem, Reason, Unavailable};
 use crate::value::{Body, Scope, Timestamp};
 use crate::wire::{Answer, Granted};
 
@@ -84,10 +84,15 @@ impl AwaitingToken {
         match Answer::read(response, client.body_limit()) {
             Answer::Granted(granted) => {
                 let (setbacks, sent_at) = (self.setbacks, self.attempt.sent_at);
-                match Authorized::first(self.login, client, &granted, setbacks, sent_at, now) {
+                match Authorized::new(self.login, client, &granted, setbacks, sent_at, now) {
                     Ok(tokens) => Ok(self.grant.obtained(tokens, &granted)),
                     Err(malformed) => Err(self.give_up_or_wait(Error::Malformed(malformed), now)),
                 }
+            }
+            // RFC 8628 §3.5: these belong to the device grant.
+            Answer::Denied(denied) if denied.is_pending() => {
+                let malformed = Malformed::new(Problem::OutOfPlace);
+                Err(self.give_up_or_wait(Error::Malformed(malformed), now))
             }
             Answer::Denied(denied) => {
                 self.setbacks.back_off(None, now);

@@ -38,10 +38,13 @@ impl State {
         let own = self.identity().generation();
         let login = Login::of(asked_for, client);
         let setbacks = Setbacks::default();
-        let Ok(late) = Authorized::first(login, client, &granted, setbacks, sent_at, now) else {
+        let Ok(late) = Authorized::new(login, client, &granted, setbacks, sent_at, now) else {
             return Late::Yields(self);
         };
-        if own.login() == asked_for.login() && own.number() > asked_for.number() {
+        if own.login() == asked_for.login()
+            && own.number() > asked_for.number()
+            && !self.was_ended()
+        {
             return Late::Yields(self);
         }
         if own != asked_for {
@@ -49,10 +52,7 @@ impl State {
         }
         match self {
             Self::Refreshing(Refreshing { held, .. }) | Self::Authorized(held) => {
-                match Authorized::successor(&held, client, &granted, sent_at, now) {
-                    Ok(successor) => Late::Wins(successor),
-                    Err(_) => Late::Yields(held.into()),
-                }
+                Late::Wins(late.succeeding(held, &granted))
             }
             Self::Authorizing(Authorizing::AwaitingToken(awaiting)) => {
                 Late::Wins(awaiting.grant.obtained(late, &granted))

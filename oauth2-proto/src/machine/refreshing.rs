@@ -6,7 +6,7 @@ use super::{Attempt, Authorized, Failed, Renewal, State};
 use crate::client::Client;
 use crate::error::{Denied, Error, INVALID_GRANT, Malformed, Misuse, Problem, Reason};
 use crate::value::{AccessToken, Body, LoginId, Timestamp};
-use crate::wire::{Answer, Granted};
+use crate::wire::Answer;
 
 /// New tokens have been asked for; the old ones are still held.
 ///
@@ -56,10 +56,14 @@ impl Refreshing {
             return Err(Failed::new(misuse, self));
         }
         match Answer::read(response, client.body_limit()) {
-            Answer::Granted(granted) => match self.succeed(client, &granted, now) {
-                Ok(successor) => Ok(successor),
-                Err(malformed) => Err(self.unreadable(malformed, now)),
-            },
+            Answer::Granted(granted) => {
+                let (login, setbacks) = (self.held.login, self.held.setbacks);
+                let sent_at = self.attempt.sent_at;
+                match Authorized::new(login, client, &granted, setbacks, sent_at, now) {
+                    Ok(tokens) => Ok(tokens.succeeding(self.held, &granted)),
+                    Err(malformed) => Err(self.unreadable(malformed, now)),
+                }
+            }
             Answer::Denied(denied) => Err(self.denied(denied, now)),
             Answer::Unavailable(unavailable) => {
                 self.held.setbacks.doubt();
@@ -146,16 +150,6 @@ impl Refreshing {
         Ok((request, self))
     }
 
-    /// The tokens of a success, whichever attempt it answers.
-    fn succeed(
-        &self,
-        client: &Client,
-        granted: &Granted<'_>,
-        now: Timestamp,
-    ) -> Result<Authorized, Malformed> {
-        Authorized::successor(&self.held, client, granted, self.attempt.sent_at, now)
-    }
-
     fn denied(mut self, denied: Denied, now: Timestamp) -> Failed {
         let spent = matches!(self.held.renewal, Some(Renewal::RefreshToken(_)))
             && denied.error() == INVALID_GRANT;
@@ -168,7 +162,7 @@ impl Refreshing {
             return Failed::new(Error::Denied(denied), self.held.end(reason));
         }
         // RFC 8628 §3.5: these belong to the device grant.
-        if matches!(denied.error(), "authorization_pending" | "slow_down") {
+        if denied.is_pending() {
             return self.unreadable(Malformed::new(Problem::OutOfPlace), now);
         }
         // Our configuration is wrong, the grant is not.

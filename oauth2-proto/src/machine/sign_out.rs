@@ -4,10 +4,10 @@ use alloc::vec::Vec;
 
 use http::Request;
 
-use super::{Authorized, Failed, Renewal, State, Unauthorized};
+use super::{Authorized, Authorizing, Failed, Renewal, State, Unauthorized};
 use crate::client::Client;
 use crate::error::Reason;
-use crate::value::{Body, Scope};
+use crate::value::Body;
 
 impl State {
     /// Ends this login. Save the state that comes back, then send the requests, if there are any:
@@ -26,9 +26,17 @@ impl State {
         }
         let login = *self.identity();
         let (requested, requests) = match self {
-            Self::Unauthorized(state) if state.renewal.is_none() => return Ok((state, Vec::new())),
-            Self::Unauthorized(state) => (state.requested, Vec::new()),
-            Self::Authorizing(_) => (Scope::default(), Vec::new()),
+            Self::Unauthorized(state) => {
+                // What was given up in doubt could be taken up again; from here on it can't.
+                if !state.is_renewable() && !state.reason.is_doubtful() {
+                    return Ok((state, Vec::new()));
+                }
+                (state.requested, Vec::new())
+            }
+            Self::Authorizing(Authorizing::AwaitingCallback(state)) => (state.scope, Vec::new()),
+            Self::Authorizing(Authorizing::AwaitingToken(state)) => {
+                (state.requested_scope().clone(), Vec::new())
+            }
             Self::Authorized(state) => {
                 let requests = state.revocations(client);
                 (state.tokens.requested, requests)

@@ -15,6 +15,7 @@ use super::{
     Attempt, Authorized, Authorizing, AwaitingCallback, AwaitingToken, ClientCredentials, Grant,
     Login, Refreshing, Renewal, Setbacks, State, Tokens, Unauthorized,
 };
+use crate::client::{LONGEST_LEASE, SHORTEST_LEASE};
 use crate::error::Reason;
 use crate::value::{AccessToken, RandomText, Scope, Secret, Timestamp};
 
@@ -129,7 +130,7 @@ impl TryFrom<V1<'_>> for State {
                 Some(grant) => AwaitingToken {
                     login: stored.login,
                     grant: Grant::ClientCredentials(grant.try_into()?),
-                    attempt: stored.attempt,
+                    attempt: attempt(stored.attempt)?,
                     setbacks: stored.setbacks,
                 }
                 .into(),
@@ -144,7 +145,7 @@ impl TryFrom<V1<'_>> for State {
                 if held.renewal.is_none() {
                     return Err("a refresh without anything to refresh with");
                 }
-                Refreshing { held, attempt: stored.attempt }.into()
+                Refreshing { held, attempt: attempt(stored.attempt)? }.into()
             }
         })
     }
@@ -298,6 +299,12 @@ impl<'a> From<&'a Refreshing> for V1<'a> {
     fn from(state: &'a Refreshing) -> Self {
         Self::Refreshing(RefreshingV1 { held: (&state.held).into(), attempt: state.attempt })
     }
+}
+
+/// A lease of no length would let everybody send at once, an endless one nobody ever again.
+fn attempt(stored: Attempt) -> Result<Attempt, Invalid> {
+    let leases = SHORTEST_LEASE.as_secs()..=LONGEST_LEASE.as_secs();
+    if leases.contains(&stored.lease) { Ok(stored) } else { Err("a lease of impossible length") }
 }
 
 fn scope(text: &str) -> Result<Scope, Invalid> {

@@ -151,6 +151,7 @@ impl Session {
         };
         match received {
             Ok(authorized) => {
+                self.refresh_wanted = false;
                 self.state = authorized.into();
                 Ok(Received::Applied)
             }
@@ -234,6 +235,7 @@ impl Session {
         let (client, state) = self.take();
         match state.sign_out(&client) {
             Ok((ended, requests)) => {
+                self.refresh_wanted = false;
                 self.state = ended.into();
                 requests
             }
@@ -354,7 +356,10 @@ impl Session {
         let (client, state) = self.take();
         let late = state.receive_late(&client, ticket.generation, ticket.sent_at, response, now);
         let (state, received) = match late {
-            Late::Wins(authorized) => (authorized.into(), Received::Applied),
+            Late::Wins(authorized) => {
+                self.refresh_wanted = false;
+                (authorized.into(), Received::Applied)
+            }
             Late::Yields(state) => (state, Received::Late(Vec::new())),
             Late::Unwanted(state, tokens) => (state, Received::Late(tokens.revocations(&client))),
         };

@@ -1,0 +1,13 @@
+//! The bodies of the fuzz targets, as plain functions: `cargo fuzz` feeds them on nightly, and
+//! `oauth2-proto/tests/corpus.rs` includes this file and replays the committed corpus on stable.
+//!
+//! Each body takes any bytes and asserts what must hold for all of them; where an answer can be
+//! checked in another way (a second parser, a model), it is.
+#![forbid(unsafe_code)]
+
+pub mod callback;
+pub mod challenge;
+mod scenario;
+pub mod session;
+pub mod stored_state;
+pub mod token_answer;

@@ -1,0 +1,478 @@
+//! Canaries: no secret, token, code, verifier or `state` shows in any `Debug` or `Display`, whether
+//! as text, as a list of bytes, in hexadecimal or in base64.
+#![expect(
+    clippy::panic,
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "what a helper does not expect fails the test"
+)]
+
+mod support;
+
+use core::error::Error as _;
+use core::fmt::Debug;
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE};
+use http::header::AUTHORIZATION;
+use http::{Request, Response};
+use oauth2_proto::{
+    Authentication, Authorized, AwaitingCallback, Callback, Client, Code, Coordinator, Effect,
+    Failed, Received, Refreshing, Secret, Seed, Server, Session, State, Step, Swapped,
+    Unauthorized, Version,
+};
+use support::{Counting, NOW, REDIRECT_URI, after, answer, other_client, rng};
+
+const CLIENT_SECRET: &str = "cLiEnTsEcReTnOcAnArYmAySiNg01";
+const ACCESS_TOKEN: &str = "aCcEsStOkEnNoCaNaRyMaYsInG02";
+const REFRESH_TOKEN: &str = "rEfReShToKeNnOcAnArYmAySiNg03";
+const ID_TOKEN: &str = "iDtOkEnNoCaNaRyMaYsInG04OrSo";
+const EXTRA: &str = "eXtRaMeMbErNoCaNaRyMaYsInG05";
+const CODE: &str = "cOdEnOcAnArYmAySiNg06AtAlLhErE";
+/// What [`support::rng`] makes of its first 64 bytes.
+const STATE: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
+const VERIFIER: &str = "ICEiIyQlJicoKSorLC0uLzAxMjM0NTY3ODk6Ozw9Pj8";
+
+const CANARIES: [&str; 8] =
+    [CLIENT_SECRET, ACCESS_TOKEN, REFRESH_TOKEN, ID_TOKEN, EXTRA, CODE, STATE, VERIFIER];
+
+/// Every spelling in which a part of a canary is recognised.
+fn spellings(canary: &str) -> Vec<String> {
+    let mut spellings: Vec<String> = canary
+        .as_bytes()
+        .windows(10)
+        .map(|part| String::from_utf8(part.to_vec()).unwrap())
+        .collect();
+    let some = &canary.as_bytes()[..8];
+    let list = |numbers: Vec<String>| numbers.join(", ");
+    spellings.push(list(some.iter().map(|byte| format!("{byte}")).collect()));
+    spellings.push(list(some.iter().map(|byte| format!("{byte:#x}")).collect()));
+    spellings.push(list(some.iter().map(|byte| format!("{byte:x}")).collect()));
+    spellings.push(some.iter().map(|byte| format!("{byte:02x}")).collect());
+    spellings.push(some.iter().map(|byte| format!("{byte:02X}")).collect());
+    // Base64 looks different for each position modulo 3; the groups at the edges are left out.
+    for before in ["", "x", "xy"] {
+        for engine in [STANDARD, URL_SAFE] {
+            spellings.push(engine.encode(format!("{before}{canary}"))[4..16].to_owned());
+        }
+    }
+    spellings
+}
+
+#[track_caller]
+fn assert_silent_text(what: &str, text: &str) {
+    // A pretty-printed list of bytes has one byte per line.
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    for canary in CANARIES {
+        for spelling in spellings(canary) {
+            assert!(!text.contains(&spelling), "{what} shows {canary} as {spelling}: {text}");
+        }
+    }
+}
+
+#[track_caller]
+fn assert_silent(what: &str, value: &dyn Debug) {
+    assert_silent_text(what, &format!("{value:?}"));
+    assert_silent_text(what, &format!("{value:#?}"));
+}
+
+/// The three clients: public, with a header, with the secret in the body.
+fn clients() -> [Client; 3] {
+    [public(), basic(), post()]
+}
+
+fn server() -> Server {
+    support::server().with_revocation("https://as.example/revoke").expect("https")
+}
+
+fn public() -> Client {
+    Client::new("s6BhdRkqt3", server())
+}
+
+fn basic() -> Client {
+    public().with_secret(CLIENT_SECRET)
+}
+
+fn post() -> Client {
+    public().with_authentication(Authentication::Post(CLIENT_SECRET.into()))
+}
+
+fn tokens() -> String {
+    format!(
+        r#"{{"access_token":"{ACCESS_TOKEN}","token_type":"Bearer","expires_in":3600,"refresh_token":"{REFRESH_TOKEN}","id_token":"{ID_TOKEN}","extra":"{EXTRA}"}}"#
+    )
+}
+
+fn pending(client: &Client) -> AwaitingCallback {
+    client.authorize(REDIRECT_URI).begin(&mut rng(), NOW).expect("a login").1
+}
+
+fn code(client: &Client) -> Code {
+    let query = format!("code={CODE}&state={STATE}");
+    pending(client).accept(client, Callback::query(&query), NOW).expect("our callback")
+}
+
+fn authorized(client: &Client) -> Authorized {
+    let (_, awaiting) = code(client).redeem(client, NOW).expect("our code");
+    awaiting.receive(client, &answer(200, tokens()), NOW).expect("tokens")
+}
+
+fn refreshing(client: &Client) -> Refreshing {
+    authorized(client).refresh(client, NOW).expect("a refresh token").1
+}
+
+fn service(client: &Client) -> Unauthorized {
+    // Other ids than those that the canaries are made of.
+    client.client_credentials().scope("read").ready(&mut Counting(150)).expect("a login")
+}
+
+/// A login in every state that there is.
+fn states(client: &Client) -> Vec<State> {
+    let renewing = service(client).renew(client, NOW).expect("due").1;
+    let obtained = service(client).renew(client, NOW).expect("due").1;
+    let obtained = obtained.receive(client, &answer(200, tokens()), NOW).expect("tokens");
+    let ended = State::from(authorized(client)).sign_out(client).expect("our login").0;
+    vec![
+        pending(client).into(),
+        code(client).redeem(client, NOW).expect("our code").1.into(),
+        authorized(client).into(),
+        refreshing(client).into(),
+        refreshing(client).unanswered(NOW).into(),
+        ended.into(),
+        service(client).into(),
+        renewing.into(),
+        obtained.into(),
+    ]
+}
+
+// The canaries themselves
+
+#[test]
+fn a_canary_sings_in_every_spelling() {
+    let sings = |text: String| {
+        let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        spellings(ACCESS_TOKEN).iter().any(|spelling| text.contains(spelling))
+    };
+    let bytes = ACCESS_TOKEN.as_bytes();
+    assert!(sings(format!("{ACCESS_TOKEN:?}")));
+    assert!(sings(format!("token={}", &ACCESS_TOKEN[7..20])));
+    assert!(sings(format!("{bytes:?}")));
+    assert!(sings(format!("{bytes:#?}")));
+    assert!(sings(format!("{bytes:x?}")));
+    assert!(sings(format!("{bytes:#x?}")));
+    for text in [ACCESS_TOKEN.into(), format!(":{ACCESS_TOKEN}"), format!("id:{ACCESS_TOKEN}")] {
+        assert!(sings(STANDARD.encode(&text)));
+        assert!(sings(URL_SAFE.encode(&text)));
+    }
+    assert!(!sings("aCcEsS".into()));
+}
+
+#[test]
+fn the_canaries_are_on_board() {
+    let client = post();
+    let stored = serde_json::to_string(&pending(&client)).unwrap();
+    assert!(stored.contains(STATE) && stored.contains(VERIFIER), "{stored}");
+    let stored = serde_json::to_string(&refreshing(&client)).unwrap();
+    for canary in [ACCESS_TOKEN, REFRESH_TOKEN, ID_TOKEN, EXTRA] {
+        assert!(stored.contains(canary), "{stored}");
+    }
+    let (request, _) = code(&client).redeem(&client, NOW).unwrap();
+    for canary in [CODE, VERIFIER, CLIENT_SECRET] {
+        assert!(support::body(&request).contains(canary));
+    }
+}
+
+// Values
+
+#[test]
+fn a_secret_shows_nothing_of_itself() {
+    assert_eq!(format!("{:?}", Secret::new(CLIENT_SECRET)), "Secret(..)");
+    assert_silent("Secret", &Some(vec![Secret::from(CLIENT_SECRET)]));
+}
+
+#[test]
+fn a_client_shows_no_secret() {
+    for client in clients() {
+        assert_silent("Client", &client);
+        assert_silent("AuthorizationRequest", &client.authorize(REDIRECT_URI));
+        assert_silent("TokenRequest", &client.client_credentials().scope("read"));
+    }
+    assert_silent("Authentication", &Authentication::Basic(CLIENT_SECRET.into()));
+    assert_silent("Authentication", &Authentication::Post(CLIENT_SECRET.into()));
+}
+
+#[test]
+fn a_callback_shows_neither_code_nor_state() {
+    let query = format!("code={CODE}&state={STATE}");
+    let url = format!("{REDIRECT_URI}?{query}");
+    let uri: http::Uri = url.parse().unwrap();
+    assert_silent("Callback", &Callback::query(&query));
+    assert_silent("Callback", &Callback::url(&url));
+    assert_silent("Callback", &Callback::from(&uri));
+    assert_silent("Callback", &Callback::from(&url::Url::parse(&url).unwrap()));
+}
+
+#[test]
+fn a_code_shows_nothing_of_itself() {
+    for client in clients() {
+        assert_silent("Code", &code(&client));
+    }
+}
+
+#[test]
+fn an_access_token_shows_nothing_of_itself() {
+    let tokens = authorized(&public());
+    let token = tokens.token(NOW).unwrap();
+    assert_silent("AccessToken", token);
+    assert_silent("Authorized::id_token", &tokens.id_token());
+    let mut request = Request::get("https://api.example/").body(()).unwrap();
+    token.attach(&mut request).unwrap();
+    assert!(request.headers()[AUTHORIZATION].is_sensitive());
+    assert_silent("a request with a token", &request);
+}
+
+// States
+
+#[test]
+fn no_state_shows_what_it_holds() {
+    for client in clients() {
+        for state in states(&client) {
+            assert_silent("State", &state);
+            match state {
+                State::Unauthorized(state) => assert_silent("Unauthorized", &state),
+                State::Authorizing(state) => assert_silent("Authorizing", &state),
+                State::Authorized(state) => assert_silent("Authorized", &state),
+                State::Refreshing(state) => assert_silent("Refreshing", &state),
+            }
+        }
+    }
+}
+
+#[test]
+fn a_loaded_state_shows_no_more_than_before() {
+    for state in states(&basic()) {
+        let loaded: State = serde_json::from_str(&serde_json::to_string(&state).unwrap()).unwrap();
+        assert_silent("a loaded State", &loaded);
+    }
+}
+
+// Requests
+
+/// Every request that a client makes.
+fn requests(client: &Client) -> Vec<Request<oauth2_proto::Body>> {
+    let mut requests = vec![
+        code(client).redeem(client, NOW).expect("our code").0,
+        authorized(client).refresh(client, NOW).expect("a refresh token").0,
+        service(client).renew(client, NOW).expect("due").0,
+    ];
+    requests.extend(State::from(refreshing(client)).sign_out(client).expect("our login").1);
+    requests
+}
+
+#[test]
+fn no_request_shows_what_it_carries() {
+    for client in clients() {
+        let requests = requests(&client);
+        assert_eq!(requests.len(), 5, "two tokens are revoked");
+        for request in requests {
+            assert_silent("Request<Body>", &request);
+            assert_silent("Body", request.body());
+            assert_silent("Uri", request.uri());
+            for (name, value) in request.headers() {
+                assert_eq!(value.is_sensitive(), name == AUTHORIZATION, "{name}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_body_shows_its_length() {
+    let (request, _) = code(&post()).redeem(&post(), NOW).unwrap();
+    let length = request.body().len();
+    assert_eq!(format!("{:?}", request.body()), format!("Body({length} bytes)"));
+}
+
+// Failures
+
+/// Answers with canaries in them, of every kind that is refused.
+fn bad_answers() -> Vec<Response<Vec<u8>>> {
+    let good = tokens();
+    let mut bodies: Vec<String> = vec![
+        good.clone(),
+        format!("{good}{good}"),
+        good.replace("3600", "-1"),
+        good.replace("\"Bearer\"", "1"),
+        good.replace("\"refresh_token\"", "\"access_token\""),
+        good.replace("\"token_type\":\"Bearer\",", ""),
+        good.replace(ACCESS_TOKEN, &format!("{ACCESS_TOKEN}\\n")),
+        good.replace("\"extra\"", "\"error\":{},\"extra\""),
+        good.replace("\"extra\"", "\"error\":\"invalid_grant\",\"extra\""),
+        good.replace("\"extra\"", "\"error\":\"invalid_client\",\"extra\""),
+        format!("access_token={ACCESS_TOKEN}&refresh_token={REFRESH_TOKEN}"),
+        format!("<input name=code value=\"{CODE}\"><input value={CLIENT_SECRET}>"),
+        format!("client_secret: {CLIENT_SECRET}, code: {CODE}"),
+        format!("[{:?}]", ACCESS_TOKEN.as_bytes()),
+    ];
+    bodies.extend((1..good.len()).step_by(7).map(|end| good[..end].to_owned()));
+    let statuses = [200, 201, 302, 400, 401, 404, 429, 503];
+    let answers = bodies.iter().flat_map(|body| statuses.map(|status| answer(status, &**body)));
+    answers.collect()
+}
+
+#[track_caller]
+fn assert_silent_failure(failed: &Failed) {
+    assert_silent("Failed", failed);
+    assert_silent("Error", &failed.error);
+    assert_silent_text("Failed", &failed.to_string());
+    assert_silent_text("Error", &failed.error.to_string());
+    assert_silent_text("source of Failed", &failed.source().expect("the error").to_string());
+    if let oauth2_proto::Error::Malformed(malformed) = &failed.error {
+        let diagnostics = malformed.diagnostics().expect("of an answer");
+        assert_silent("Diagnostics", diagnostics);
+        assert_silent_text("Diagnostics", diagnostics.excerpt());
+    }
+}
+
+#[test]
+fn no_failure_shows_what_it_is_about() {
+    let client = basic();
+    let mut failures = 0;
+    for response in bad_answers() {
+        let (_, awaiting) = code(&client).redeem(&client, NOW).unwrap();
+        let (_, renewing) = service(&client).renew(&client, NOW).unwrap();
+        let results = [
+            awaiting.receive(&client, &response, NOW),
+            renewing.receive(&client, &response, NOW),
+            refreshing(&client).receive(&client, &response, NOW),
+        ];
+        for failed in results.into_iter().filter_map(Result::err) {
+            assert_silent_failure(&failed);
+            failures += 1;
+        }
+    }
+    assert!(failures > 1000, "{failures} failures");
+}
+
+#[test]
+fn misuse_shows_nothing_of_the_state_that_it_leaves() {
+    let (client, other) = (basic(), other_client());
+    assert_silent_failure(&authorized(&client).refresh(&other, NOW).unwrap_err());
+    assert_silent_failure(&refreshing(&client).retry(&client, NOW).unwrap_err());
+    assert_silent_failure(&refreshing(&client).retry(&other, NOW).unwrap_err());
+    assert_silent_failure(&code(&client).redeem(&other, NOW).unwrap_err());
+    assert_silent_failure(&service(&client).renew(&other, NOW).unwrap_err());
+    assert_silent_failure(&State::from(authorized(&client)).sign_out(&other).unwrap_err());
+    assert_silent_failure(&Session::new(Arc::new(other), authorized(&client)).unwrap_err());
+}
+
+#[test]
+fn a_refused_callback_shows_nothing_of_itself() {
+    let client = Client::new("id", server().with_issuer("https://as.example"));
+    let ours = format!("code={CODE}&state={STATE}");
+    for query in [
+        format!("code={CODE}&state={CODE}"),
+        format!("{ours}&code={CODE}"),
+        format!("{ours}&iss={CODE}"),
+        format!("code={CODE}%00&state={STATE}"),
+        format!("coda={CODE}&state={STATE}"),
+        format!("{ours}&error=access_denied"),
+    ] {
+        for now in [NOW, after(601)] {
+            let error = pending(&client).accept(&client, Callback::query(&query), now).unwrap_err();
+            assert_silent("Error", &error);
+            assert_silent_text("Error", &error.to_string());
+        }
+    }
+    for url in [format!("https://evil.example/?{ours}"), ours.clone()] {
+        let error = pending(&client).accept(&client, Callback::url(&url), NOW).unwrap_err();
+        assert_silent("Error", &error);
+        assert_silent_text("Error", &error.to_string());
+    }
+}
+
+#[test]
+fn a_stored_state_that_is_refused_shows_nothing_of_itself() {
+    for state in states(&basic()) {
+        let stored = serde_json::to_string(&state).unwrap();
+        for (from, to) in
+            [(ACCESS_TOKEN, format!("{ACCESS_TOKEN}\\n")), (VERIFIER, format!("{VERIFIER}="))]
+        {
+            if stored.contains(from) {
+                let error = serde_json::from_str::<State>(&stored.replace(from, &to)).unwrap_err();
+                assert_silent("a serde error", &error);
+                assert_silent_text("a serde error", &error.to_string());
+            }
+        }
+        for end in 0..stored.len() {
+            let error = serde_json::from_str::<State>(&stored[..end]).unwrap_err();
+            assert_silent_text("a serde error", &error.to_string());
+        }
+    }
+}
+
+// The drivers
+
+#[test]
+fn a_session_shows_no_token() {
+    let client = Arc::new(basic());
+    let mut session = Session::new(client.clone(), authorized(&client)).unwrap();
+    assert_silent("Session", &session);
+    assert_silent("Step::Use", &session.step(NOW));
+    let step = session.step(after(3590));
+    assert!(matches!(step, Step::Send(..)), "{step:?}");
+    assert_silent("Step::Send", &step);
+    let Step::Send(ticket, _) = step else { panic!("it is due") };
+    assert_silent("Ticket", &ticket);
+    let ended = session.sign_out();
+    assert_eq!(ended.len(), 2);
+    assert_silent("revocations", &ended);
+    let late = session.receive(ticket, &answer(200, tokens()), after(3590));
+    assert!(matches!(late, Ok(Received::Late(_))), "{late:?}");
+    assert_silent("Received::Late", &late);
+    assert_silent("Session", &session);
+}
+
+#[test]
+fn a_coordinator_shows_no_token() {
+    enum Report {
+        Load,
+        Swap,
+        Send,
+        Done,
+    }
+    let client = Arc::new(basic());
+    let mut coordinator =
+        Coordinator::new(client.clone(), &mut Seed::new(&mut Counting(150)).unwrap());
+    assert_silent_failure(&coordinator.log_in(pending(&client)).unwrap_err());
+    coordinator.log_in(authorized(&client)).unwrap();
+    let now = after(3590);
+    let ask = coordinator.refresh(after(3600)).unwrap();
+    let (mut sent, mut done) = (false, false);
+    for number in 0..20 {
+        let effect = coordinator.poll(&ask, now);
+        assert_silent("Effect", &effect);
+        let report = match effect {
+            Effect::Load => Report::Load,
+            Effect::Swap(..) => Report::Swap,
+            Effect::Send(..) => Report::Send,
+            Effect::Give(Ok(_)) => Report::Done,
+            other => panic!("{other:?}"),
+        };
+        match report {
+            Report::Load => coordinator.loaded(Ok(None), now),
+            Report::Swap => coordinator.swapped(Ok(Swapped::Stored(Version::new(number))), now),
+            Report::Send => {
+                sent = true;
+                coordinator.received(&answer(200, tokens()), now);
+            }
+            Report::Done => {
+                done = true;
+                break;
+            }
+        }
+        assert_silent("Coordinator", &coordinator);
+    }
+    assert!(sent && done, "the coordinator refreshed");
+}
