@@ -851,6 +851,29 @@ fn diagnostics_are_there_on_request_only() {
 }
 
 #[test]
+fn diagnostics_do_not_show_in_the_debug_of_an_error_by_accident() {
+    let failed = receive(&client(), &answer(404, "nginx is sorry")).unwrap_err();
+    assert!(!format!("{:?}", failed.error).contains("sorry"), "{:?}", failed.error);
+}
+
+#[test]
+fn every_malformed_answer_comes_with_diagnostics() {
+    for body in [
+        "<html>",
+        r#"{"token_type":"Bearer"}"#,
+        r#"{"access_token":"a"}"#,
+        r#"{"access_token":"","token_type":"Bearer"}"#,
+        r#"{"access_token":"a\nb","token_type":"Bearer"}"#,
+        r#"{"access_token":"a","token_type":"Bearer","expires_in":"soon"}"#,
+        r#"{"error":"authorization_pending"}"#,
+    ] {
+        let (_, refreshing) = refreshing(&client());
+        let failed = refreshing.receive(&client(), &answer(200, body), NOW).unwrap_err();
+        assert!(malformed(failed.error).diagnostics().is_some(), "{body}");
+    }
+}
+
+#[test]
 fn an_excerpt_is_short() {
     let excerpt = excerpt(&"word ".repeat(10_000));
     assert!((100..=512).contains(&excerpt.len()), "{} bytes", excerpt.len());

@@ -1,13 +1,12 @@
 //! The authorization request (RFC 6749 §4.1.1) with PKCE (RFC 7636 §4.3): the URL to visit.
 
-use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
 
 use url::Url;
 
-use super::Client;
 use super::server::is_machine_parameter;
+use super::{Client, Params};
 use crate::error::Misuse;
 use crate::value::{Scope, is_loopback};
 
@@ -18,10 +17,9 @@ use crate::value::{Scope, is_loopback};
 pub struct AuthorizationRequest<'a> {
     pub(crate) client: &'a Client,
     pub(crate) redirect_uri: &'a str,
-    pub(crate) resources: Vec<&'a str>,
     pub(crate) within: Duration,
+    pub(crate) params: Params<'a>,
     scope: &'a str,
-    params: Vec<(&'a str, &'a str)>,
 }
 
 impl Client {
@@ -36,10 +34,9 @@ impl Client {
         AuthorizationRequest {
             client: self,
             redirect_uri,
-            resources: Vec::new(),
             within: Duration::from_secs(600),
+            params: Params::default(),
             scope: "",
-            params: Vec::new(),
         }
     }
 }
@@ -55,7 +52,7 @@ impl<'a> AuthorizationRequest<'a> {
     /// Adds a parameter of the provider's own, such as `access_type=offline`.
     #[must_use]
     pub fn param(mut self, name: &'a str, value: &'a str) -> Self {
-        self.params.push((name, value));
+        self.params.pairs.push((name, value));
         self
     }
 
@@ -64,7 +61,7 @@ impl<'a> AuthorizationRequest<'a> {
     /// See [RFC 8707 §2.1](https://www.rfc-editor.org/rfc/rfc8707#section-2.1).
     #[must_use]
     pub fn resource(mut self, resource: &'a str) -> Self {
-        self.resources.push(resource);
+        self.params.resources.push(resource);
         self
     }
 
@@ -78,19 +75,10 @@ impl<'a> AuthorizationRequest<'a> {
     /// Checks what the caller gave; the scope that is asked for comes back.
     pub(crate) fn check(&self) -> Result<Scope, Misuse> {
         check_redirect_uri(self.redirect_uri)?;
-        for (index, (name, _)) in self.params.iter().enumerate() {
-            // RFC 6749 §3.1: parameters MUST NOT be included more than once.
-            let repeated = self.params.iter().take(index).any(|(earlier, _)| earlier == name);
-            if repeated || is_machine_parameter(name) || *name == "resource" {
-                return Err(Misuse::Parameter((*name).into()));
-            }
-        }
-        for resource in &self.resources {
-            // RFC 8707 §2: MUST be an absolute URI, MUST NOT include a fragment component.
-            if Url::parse(resource).map_or(true, |url| url.fragment().is_some()) {
-                return Err(Misuse::Url("resource", "must be an absolute URI without a fragment"));
-            }
-        }
+        let endpoint = self.client.server.authorization()?;
+        self.params.check(|name| {
+            is_machine_parameter(name) || endpoint.query_pairs().any(|(own, _)| own == name)
+        })?;
         Scope::new(self.scope)
     }
 
@@ -111,10 +99,7 @@ impl<'a> AuthorizationRequest<'a> {
             .append_pair("state", state)
             .append_pair("code_challenge", code_challenge)
             .append_pair("code_challenge_method", "S256");
-        for resource in &self.resources {
-            query.append_pair("resource", resource);
-        }
-        for (name, value) in &self.params {
+        for (name, value) in self.params.iter() {
             query.append_pair(name, value);
         }
         drop(query);
@@ -132,15 +117,13 @@ impl fmt::Debug for AuthorizationRequest<'_> {
     }
 }
 
-/// RFC 6749 §3.1.2: an absolute URI without a fragment. An https URI is what almost everyone has,
-/// and is not worth parsing at every login: the server compares it as text anyway.
+/// RFC 6749 §3.1.2: an absolute URI without a fragment.
 fn check_redirect_uri(text: &str) -> Result<(), Misuse> {
     let name = "redirect URI";
     if text.contains('#') {
         return Err(Misuse::Url(name, "must not have a fragment"));
     }
-    if text.strip_prefix("https://").is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/'))
-    {
+    if is_plain_https(text) {
         return Ok(());
     }
     let url = Url::parse(text).map_err(|_| Misuse::Url(name, "is not an absolute URI"))?;
@@ -154,4 +137,14 @@ fn check_redirect_uri(text: &str) -> Result<(), Misuse> {
         }
         _ => Ok(()),
     }
+}
+
+/// What almost everyone has, and is not worth parsing at every login: https, a host name of plain
+/// letters, and no character that would have to be escaped.
+fn is_plain_https(text: &str) -> bool {
+    let Some(rest) = text.strip_prefix("https://") else { return false };
+    let host = rest.split(['/', '?']).next().unwrap_or_default();
+    host.starts_with(|c: char| c.is_ascii_alphabetic())
+        && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-'))
+        && rest.bytes().all(|byte| byte.is_ascii_graphic())
 }

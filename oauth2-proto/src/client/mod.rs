@@ -2,6 +2,7 @@
 
 mod authentication;
 mod authorization_request;
+mod params;
 mod policy;
 mod revocation;
 mod server;
@@ -16,6 +17,7 @@ use http::{HeaderMap, HeaderValue, Method, Request, Uri};
 pub use authentication::Authentication;
 use authentication::Credentials;
 pub use authorization_request::AuthorizationRequest;
+pub(crate) use params::Params;
 pub(crate) use policy::{LONGEST_LEASE, Policy, SHORTEST_LEASE};
 pub use server::Server;
 

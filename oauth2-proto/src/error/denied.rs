@@ -45,11 +45,6 @@ impl Denied {
         self.uri.as_deref()
     }
 
-    /// RFC 8628 §3.5: not a refusal, but a request to ask again later.
-    pub(crate) fn is_pending(&self) -> bool {
-        matches!(&*self.error, "authorization_pending" | "slow_down")
-    }
-
     /// Whether the grant itself was refused, rather than the client or the request.
     pub(crate) fn ends_login(&self) -> bool {
         matches!(&*self.error, INVALID_GRANT | ACCESS_DENIED | EXPIRED_TOKEN)

@@ -45,10 +45,20 @@ impl Attempt {
         self.sent_at.after(Duration::from_secs(self.lease.saturating_sub(margin)))
     }
 
-    /// When somebody else may send, counted from `start`: the moment of sending, or the moment at
-    /// which an observer with another clock first saw this attempt.
-    pub(crate) const fn lease_end(&self, start: Timestamp) -> Timestamp {
-        start.after(Duration::from_secs(self.lease))
+    /// When the next attempt may be sent: when the lease of this one is over, counted from `start`
+    /// (the moment of sending, or when an observer with another clock first saw it); or, when its
+    /// outcome is known, after the back-off.
+    pub(crate) fn next_due(
+        &self,
+        setbacks: &Setbacks,
+        start: Timestamp,
+        now: Timestamp,
+    ) -> Timestamp {
+        if self.on_its_way {
+            start.after(Duration::from_secs(self.lease))
+        } else {
+            setbacks.pending(now).unwrap_or(now)
+        }
     }
 }
 

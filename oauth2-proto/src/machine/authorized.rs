@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 
 use super::{Attempt, ClientCredentials, Failed, Login, Refreshing, Setbacks, Unauthorized};
 use crate::client::{Client, Policy};
-use crate::error::{Error, Expired, Malformed, Misuse, Problem, Reason};
+use crate::error::{Error, Expired, Misuse, Reason};
 use crate::value::{AccessToken, Body, LoginId, Scope, Secret, Timestamp};
 use crate::wire::{Granted, extra};
 
@@ -197,9 +197,9 @@ impl Authorized {
         earlier: Setbacks,
         sent_at: Timestamp,
         now: Timestamp,
-    ) -> Result<Self, Malformed> {
+    ) -> Self {
         let login = login.next();
-        let tokens = Tokens::new(login, client.policy(), granted, sent_at, now)?;
+        let tokens = Tokens::new(client.policy(), granted, sent_at, now);
         let renewal = granted.refresh_token.as_deref().map(Renewal::refresh_token);
         let mut setbacks = Setbacks::default();
         // A token that is dead on arrival is a setback like any other: ask again, but not at once.
@@ -207,7 +207,7 @@ impl Authorized {
             setbacks.failures = earlier.failures;
             setbacks.back_off(None, now);
         }
-        Ok(Self { login, tokens, renewal, rejected: false, setbacks })
+        Self { login, tokens, renewal, rejected: false, setbacks }
     }
 
     /// Adds what was asked for. RFC 6749 §5.1: an answer without scope has granted just that.
@@ -252,16 +252,7 @@ impl Authorized {
 }
 
 impl Tokens {
-    fn new(
-        login: Login,
-        policy: &Policy,
-        granted: &Granted<'_>,
-        sent_at: Timestamp,
-        now: Timestamp,
-    ) -> Result<Self, Malformed> {
-        let access =
-            AccessToken::new(&granted.access_token, &granted.token_type, login.generation())
-                .ok_or(Malformed::new(Problem::Member("access_token")))?;
+    fn new(policy: &Policy, granted: &Granted<'_>, sent_at: Timestamp, now: Timestamp) -> Self {
         let lifetime = granted.expires_in.map(Duration::from_secs);
         let expires_at = lifetime.map(|lifetime| sent_at.after(lifetime));
         let refresh_at = lifetime.zip(expires_at).map(|(lifetime, expires_at)| {
@@ -269,8 +260,8 @@ impl Tokens {
             // Born inside its window, it is not refreshed before half its life.
             if at > now { at } else { now.after(expires_at.since(now) / 2) }
         });
-        Ok(Self {
-            access,
+        Self {
+            access: granted.access_token.clone(),
             id_token: granted.id_token.as_deref().map(Secret::from),
             requested: Scope::default(),
             granted: granted.scope.as_deref().map(Scope::granted).unwrap_or_default(),
@@ -278,7 +269,7 @@ impl Tokens {
             sent_at,
             refresh_at,
             expires_at,
-        })
+        }
     }
 
     fn lifetime(&self) -> Option<Duration> {

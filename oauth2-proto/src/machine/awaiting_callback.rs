@@ -62,7 +62,7 @@ impl AuthorizationRequest<'_> {
             verifier,
             redirect_uri: self.redirect_uri.into(),
             scope,
-            resources: self.resources.iter().map(|&resource| resource.into()).collect(),
+            resources: self.params.resources.iter().map(|&resource| resource.into()).collect(),
             deadline: now.after(self.within),
         };
         Ok((url, pending))
@@ -124,7 +124,7 @@ impl AwaitingCallback {
         Ok(Code {
             login: self.login,
             code: Secret::new(code.into_owned()),
-            verifier: Secret::from(self.verifier.as_str()),
+            verifier: self.verifier.clone(),
             redirect_uri: self.redirect_uri.clone(),
             scope: self.scope.clone(),
             resources: self.resources.clone(),

@@ -7,7 +7,7 @@ use super::{
     Unauthorized,
 };
 use crate::client::Client;
-use crate::error::{Error, Malformed, Misuse, Outage, Problem, Reason, Unavailable};
+use crate::error::{Error, Misuse, Outage, Reason, Unavailable};
 use crate::value::{Body, Scope, Timestamp};
 use crate::wire::{Answer, Granted};
 
@@ -81,18 +81,12 @@ impl AwaitingToken {
         if let Err(misuse) = self.login.check(client) {
             return Err(Failed::new(misuse, self));
         }
-        match Answer::read(response, client.body_limit()) {
+        let login = self.login;
+        match Answer::read(response, client.body_limit(), login.next().generation()) {
             Answer::Granted(granted) => {
                 let (setbacks, sent_at) = (self.setbacks, self.attempt.sent_at);
-                match Authorized::new(self.login, client, &granted, setbacks, sent_at, now) {
-                    Ok(tokens) => Ok(self.grant.obtained(tokens, &granted)),
-                    Err(malformed) => Err(self.give_up_or_wait(Error::Malformed(malformed), now)),
-                }
-            }
-            // RFC 8628 §3.5: these belong to the device grant.
-            Answer::Denied(denied) if denied.is_pending() => {
-                let malformed = Malformed::new(Problem::OutOfPlace);
-                Err(self.give_up_or_wait(Error::Malformed(malformed), now))
+                let tokens = Authorized::new(login, client, &granted, setbacks, sent_at, now);
+                Ok(self.grant.obtained(tokens, &granted))
             }
             Answer::Denied(denied) => {
                 self.setbacks.back_off(None, now);
@@ -163,13 +157,9 @@ impl AwaitingToken {
         self.attempt.deadline()
     }
 
-    /// When the next attempt is due; `start` as in [`Attempt::lease_end`].
+    /// When the next attempt is due; `start` as in [`Attempt::next_due`].
     pub(crate) fn due(&self, start: Timestamp, now: Timestamp) -> Timestamp {
-        if self.attempt.on_its_way {
-            self.attempt.lease_end(start)
-        } else {
-            self.setbacks.pending(now).unwrap_or(now)
-        }
+        self.attempt.next_due(&self.setbacks, start, now)
     }
 
     pub(super) const fn requested_scope(&self) -> &Scope {

@@ -8,8 +8,8 @@ use rand::TryCryptoRng;
 
 use super::awaiting_callback::no_randomness;
 use super::{AwaitingToken, Login, Setbacks, Unauthorized};
-use crate::client::Client;
-use crate::error::{Error, Misuse, Reason};
+use crate::client::{Client, Params};
+use crate::error::{Error, Reason};
 use crate::value::{Body, LoginId, Scope, Timestamp};
 use crate::wire::Form;
 
@@ -48,8 +48,7 @@ impl fmt::Debug for ClientCredentials {
 pub struct TokenRequest<'a> {
     client: &'a Client,
     scope: &'a str,
-    params: Form,
-    misuse: Option<Misuse>,
+    params: Params<'a>,
 }
 
 impl Client {
@@ -58,7 +57,7 @@ impl Client {
     /// See [RFC 6749 §4.4](https://www.rfc-editor.org/rfc/rfc6749#section-4.4).
     #[must_use]
     pub fn client_credentials(&self) -> TokenRequest<'_> {
-        TokenRequest { client: self, scope: "", params: Form::with_capacity(0), misuse: None }
+        TokenRequest { client: self, scope: "", params: Params::default() }
     }
 }
 
@@ -73,11 +72,8 @@ impl<'a> TokenRequest<'a> {
     /// Adds a parameter of the provider's own, such as `audience`. It is stored with the login:
     /// no secrets here.
     #[must_use]
-    pub fn param(mut self, name: &str, value: &str) -> Self {
-        if matches!(name, "grant_type" | "scope" | "client_id" | "client_secret") {
-            self.misuse = Some(Misuse::Parameter(name.into()));
-        }
-        self.params.pair(name, value);
+    pub fn param(mut self, name: &'a str, value: &'a str) -> Self {
+        self.params.pairs.push((name, value));
         self
     }
 
@@ -85,8 +81,8 @@ impl<'a> TokenRequest<'a> {
     ///
     /// See [RFC 8707 §2.2](https://www.rfc-editor.org/rfc/rfc8707#section-2.2).
     #[must_use]
-    pub fn resource(mut self, resource: &str) -> Self {
-        self.params.pair("resource", resource);
+    pub fn resource(mut self, resource: &'a str) -> Self {
+        self.params.resources.push(resource);
         self
     }
 
@@ -97,16 +93,16 @@ impl<'a> TokenRequest<'a> {
     /// [`Error::Misuse`] when the scope or a parameter is not usable; [`Error::Unavailable`] when
     /// a fallible source of randomness fails.
     pub fn ready<R: TryCryptoRng>(self, rng: &mut R) -> Result<Unauthorized, Error> {
-        if let Some(misuse) = self.misuse {
-            return Err(misuse.into());
-        }
+        self.params.check(is_machine_parameter)?;
         let scope = Scope::new(self.scope)?;
         let login = LoginId::random(rng).map_err(|_| no_randomness())?;
+        let mut params = Form::with_capacity(0);
+        self.params.iter().for_each(|(name, value)| params.pair(name, value));
         Ok(Unauthorized {
             login: Login::begin(login, self.client),
             reason: Reason::NotStarted,
             requested: scope.clone(),
-            renewal: Some(ClientCredentials { scope, params: self.params.into_text() }),
+            renewal: Some(ClientCredentials { scope, params: params.into_text() }),
             setbacks: Setbacks::default(),
         })
     }
@@ -132,4 +128,9 @@ impl fmt::Debug for TokenRequest<'_> {
             .field("scope", &self.scope)
             .finish_non_exhaustive()
     }
+}
+
+/// The parameters of a token request that are the machine's own.
+fn is_machine_parameter(name: &str) -> bool {
+    matches!(name, "grant_type" | "scope" | "client_id" | "client_secret")
 }

@@ -9,7 +9,7 @@ use http::Request;
 use super::awaiting_token::{AwaitingToken, Grant};
 use super::{Attempt, Failed, Login, Setbacks};
 use crate::client::Client;
-use crate::value::{Body, Scope, Secret, Timestamp};
+use crate::value::{Body, RandomText, Scope, Secret, Timestamp};
 
 /// A checked authorization code, together with the verifier and redirect URI that belong to it.
 ///
@@ -18,7 +18,7 @@ use crate::value::{Body, Scope, Secret, Timestamp};
 pub struct Code {
     pub(super) login: Login,
     pub(super) code: Secret,
-    pub(super) verifier: Secret,
+    pub(super) verifier: RandomText,
     pub(super) redirect_uri: String,
     pub(super) scope: Scope,
     pub(super) resources: Vec<String>,
@@ -59,7 +59,7 @@ impl Code {
             client.form("authorization_code", lengths.saturating_mul(2).saturating_add(160));
         form.pair("code", self.code.expose());
         form.pair("redirect_uri", &self.redirect_uri);
-        form.pair("code_verifier", self.verifier.expose());
+        form.pair("code_verifier", self.verifier.as_str());
         // RFC 8707 §2.2: resource may be repeated at the token endpoint.
         for resource in &self.resources {
             form.pair("resource", resource);

@@ -32,15 +32,14 @@ impl State {
         response: &Response<B>,
         now: Timestamp,
     ) -> Late {
-        let Answer::Granted(granted) = Answer::read(response, client.body_limit()) else {
-            return Late::Yields(self);
-        };
-        let own = self.identity().generation();
         let login = Login::of(asked_for, client);
-        let setbacks = Setbacks::default();
-        let Ok(late) = Authorized::new(login, client, &granted, setbacks, sent_at, now) else {
+        let generation = login.next().generation();
+        let Answer::Granted(granted) = Answer::read(response, client.body_limit(), generation)
+        else {
             return Late::Yields(self);
         };
+        let late = Authorized::new(login, client, &granted, Setbacks::default(), sent_at, now);
+        let own = self.identity().generation();
         if own.login() == asked_for.login()
             && own.number() > asked_for.number()
             && !self.was_ended()

@@ -4,7 +4,7 @@ use http::{Request, Response};
 
 use super::{Attempt, Authorized, Failed, Renewal, State};
 use crate::client::Client;
-use crate::error::{Denied, Error, INVALID_GRANT, Malformed, Misuse, Problem, Reason};
+use crate::error::{Denied, Error, INVALID_GRANT, Malformed, Misuse, Reason};
 use crate::value::{AccessToken, Body, LoginId, Timestamp};
 use crate::wire::Answer;
 
@@ -55,14 +55,12 @@ impl Refreshing {
         if let Err(misuse) = self.held.login.check(client) {
             return Err(Failed::new(misuse, self));
         }
-        match Answer::read(response, client.body_limit()) {
+        let login = self.held.login;
+        match Answer::read(response, client.body_limit(), login.next().generation()) {
             Answer::Granted(granted) => {
-                let (login, setbacks) = (self.held.login, self.held.setbacks);
-                let sent_at = self.attempt.sent_at;
-                match Authorized::new(login, client, &granted, setbacks, sent_at, now) {
-                    Ok(tokens) => Ok(tokens.succeeding(self.held, &granted)),
-                    Err(malformed) => Err(self.unreadable(malformed, now)),
-                }
+                let (setbacks, sent_at) = (self.held.setbacks, self.attempt.sent_at);
+                let tokens = Authorized::new(login, client, &granted, setbacks, sent_at, now);
+                Ok(tokens.succeeding(self.held, &granted))
             }
             Answer::Denied(denied) => Err(self.denied(denied, now)),
             Answer::Unavailable(unavailable) => {
@@ -118,13 +116,9 @@ impl Refreshing {
         self.attempt.deadline()
     }
 
-    /// When the next attempt is due; `start` as in [`Attempt::lease_end`].
+    /// When the next attempt is due; `start` as in [`Attempt::next_due`].
     pub(crate) fn due(&self, start: Timestamp, now: Timestamp) -> Timestamp {
-        if self.attempt.on_its_way {
-            self.attempt.lease_end(start)
-        } else {
-            self.held.setbacks.pending(now).unwrap_or(now)
-        }
+        self.attempt.next_due(&self.held.setbacks, start, now)
     }
 
     pub(crate) fn retry_due(
@@ -160,10 +154,6 @@ impl Refreshing {
                 Reason::AnswerLost
             };
             return Failed::new(Error::Denied(denied), self.held.end(reason));
-        }
-        // RFC 8628 §3.5: these belong to the device grant.
-        if denied.is_pending() {
-            return self.unreadable(Malformed::new(Problem::OutOfPlace), now);
         }
         // Our configuration is wrong, the grant is not.
         self.held.setbacks.back_off(None, now);

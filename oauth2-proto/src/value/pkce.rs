@@ -10,6 +10,7 @@ use zeroize::Zeroize;
 
 /// 32 random bytes as 43 characters of base64url: the length and alphabet that RFC 7636 §4.1
 /// recommends for a `code_verifier`. Held in place, so a login costs no allocation for it.
+#[derive(Clone)]
 pub(crate) struct RandomText([u8; 43]);
 
 impl RandomText {

@@ -17,6 +17,7 @@ use serde::de::{DeserializeOwned, Deserializer, Error as _, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::error::{Denied, Diagnostics, Malformed, Outage, Problem, Unavailable};
+use crate::value::{AccessToken, Generation};
 
 /// What the token endpoint said.
 pub(crate) enum Answer<'a> {
@@ -28,8 +29,7 @@ pub(crate) enum Answer<'a> {
 
 /// A successful answer, RFC 6749 §5.1.
 pub(crate) struct Granted<'a> {
-    pub(crate) access_token: Cow<'a, str>,
-    pub(crate) token_type: Cow<'a, str>,
+    pub(crate) access_token: AccessToken,
     /// Seconds, never more than [`LONGEST_LIFETIME`].
     pub(crate) expires_in: Option<u64>,
     pub(crate) refresh_token: Option<Cow<'a, str>>,
@@ -44,7 +44,12 @@ pub(crate) struct Granted<'a> {
 const LONGEST_LIFETIME: u64 = 0x7FFF_FFFF;
 
 impl<'a> Answer<'a> {
-    pub(crate) fn read<B: AsRef<[u8]>>(response: &'a Response<B>, limit: usize) -> Self {
+    /// Reads an answer of at most `limit` bytes; its access token will be of this generation.
+    pub(crate) fn read<B: AsRef<[u8]>>(
+        response: &'a Response<B>,
+        limit: usize,
+        generation: Generation,
+    ) -> Self {
         let status = response.status();
         let body = response.body().as_ref();
         let unreadable = |problem| {
@@ -83,6 +88,10 @@ impl<'a> Answer<'a> {
                     retry_after(response),
                 ));
             }
+            // RFC 8628 §3.5: these belong to the device grant.
+            if matches!(&**error, "authorization_pending" | "slow_down") {
+                return unreadable(Problem::OutOfPlace);
+            }
             return Self::Denied(Denied::new(
                 error,
                 members.error_description.as_deref(),
@@ -93,7 +102,7 @@ impl<'a> Answer<'a> {
         if status != StatusCode::OK {
             return unreadable(Problem::Status(status));
         }
-        match members.into_granted() {
+        match members.into_granted(generation) {
             Ok(granted) => Self::Granted(granted),
             Err(problem) => unreadable(problem),
         }
@@ -136,14 +145,14 @@ impl<'a> Members<'a> {
         }
     }
 
-    fn into_granted(self) -> Result<Granted<'a>, Problem> {
+    fn into_granted(self, generation: Generation) -> Result<Granted<'a>, Problem> {
         let present = |text: &Cow<'_, str>| !text.is_empty();
+        let access_token = self.access_token.ok_or(Problem::MemberMissing("access_token"))?;
+        let token_type =
+            self.token_type.filter(present).ok_or(Problem::MemberMissing("token_type"))?;
         Ok(Granted {
-            access_token: self.access_token.ok_or(Problem::MemberMissing("access_token"))?,
-            token_type: self
-                .token_type
-                .filter(present)
-                .ok_or(Problem::MemberMissing("token_type"))?,
+            access_token: AccessToken::new(&access_token, &token_type, generation)
+                .ok_or(Problem::Member("access_token"))?,
             expires_in: match self.expires_in {
                 Some(raw) => seconds(raw.get()).ok_or(Problem::Member("expires_in"))?,
                 None => None,
