@@ -184,9 +184,9 @@ fn an_endpoint_that_sets_a_parameter_of_the_protocol_is_refused() {
 
 /// What is wrong with this URL, at whichever endpoint it is given.
 fn refused(url: &str) -> &'static str {
-    let why = |misuse| match misuse {
-        Misuse::Url(name, why) => (name, why),
-        other => panic!("{other:?} is not about a URL"),
+    let why = |misuse| {
+        let Misuse::Url(name, why) = misuse else { panic!("{misuse:?} is not about a URL") };
+        (name, why)
     };
     let (name, reason) = why(Server::new(url, TOKEN).unwrap_err());
     assert_eq!(name, "authorization endpoint");
@@ -489,10 +489,7 @@ fn a_source_without_randomness_is_an_outage() {
     let mut calls = 0;
     loop {
         let begun = client.authorize(REDIRECT_URI).begin(&mut Failing(calls), NOW);
-        let error = match begun {
-            Ok(_) => break,
-            Err(error) => error,
-        };
+        let Err(error) = begun else { break };
         let Error::Unavailable(unavailable) = &error else { panic!("{error:?}") };
         assert_eq!(unavailable.cause(), Outage::Randomness);
         assert!(error.is_retryable() && !error.needs_login());

@@ -55,7 +55,7 @@ fn refusal<'a>(
 #[track_caller]
 fn malformed(error: &Error) -> Problem {
     let Error::Malformed(malformed) = error else { panic!("{error:?} is not Malformed") };
-    malformed.problem()
+    malformed.problem().clone()
 }
 
 #[track_caller]

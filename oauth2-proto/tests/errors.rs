@@ -348,7 +348,7 @@ fn each_malformed_callback_says_what_is_wrong() {
         let error = refused(&client(), callback);
         assert_says(error.clone(), message, Advice::Neither);
         let malformed = malformed(error);
-        assert_eq!(malformed.problem(), problem);
+        assert_eq!(malformed.problem(), &problem);
         assert_eq!(malformed.diagnostics(), None);
     }
 }
@@ -401,6 +401,19 @@ fn each_malformed_answer_says_what_is_wrong() {
 }
 
 #[test]
+fn a_token_of_an_unknown_type_is_refused_by_name() {
+    let tokens = authorized(&client(), r#"{"access_token":"a","token_type":"mac\u001b\"x"}"#);
+    let mut request = Request::get("https://api.example/").body(()).unwrap();
+    assert_says(
+        tokens.attach(&client(), &mut request, NOW).unwrap_err(),
+        "the authorization server issued a token of type mac??x, and only bearer tokens can be \
+         attached",
+        Advice::Neither,
+    );
+    assert!(request.headers().is_empty());
+}
+
+#[test]
 fn an_answer_of_the_device_grant_is_out_of_place_for_a_refresh() {
     for error in ["authorization_pending", "slow_down"] {
         let (_, refreshing) = refreshing(&client());
@@ -420,7 +433,7 @@ fn an_answer_of_the_device_grant_is_out_of_place_for_a_code() {
     for error in ["authorization_pending", "slow_down"] {
         let failed = failed(400, format!(r#"{{"error":"{error}"}}"#));
         assert!(matches!(*failed.state, State::Unauthorized(_)));
-        assert_eq!(malformed(failed.error).problem(), Problem::OutOfPlace, "{error}");
+        assert_eq!(malformed(failed.error).problem(), &Problem::OutOfPlace, "{error}");
     }
 }
 
@@ -455,8 +468,8 @@ fn an_unusable_scope_is_misuse() {
 fn a_parameter_of_the_protocol_is_misuse() {
     assert_says(
         client().authorize(REDIRECT_URI).param("state", "a").begin(&mut rng(), NOW).unwrap_err(),
-        "wrong use of oauth2-proto: the parameter \"state\" is set by the protocol itself; leave \
-         it out",
+        "wrong use of oauth2-proto: the parameter \"state\" is set already, by the protocol or \
+         twice; leave it out",
         Advice::Neither,
     );
 }
@@ -582,18 +595,6 @@ fn a_token_goes_over_https_and_to_this_machine() {
     }
 }
 
-#[test]
-fn a_token_of_an_unknown_type_is_refused_by_name() {
-    let tokens = authorized(&client(), r#"{"access_token":"a","token_type":"mac\u001b\"x"}"#);
-    let mut request = Request::get("https://api.example/").body(()).unwrap();
-    assert_says(
-        tokens.attach(&client(), &mut request, NOW).unwrap_err(),
-        "wrong use of oauth2-proto: the token's type is \"mac??x\", and only bearer tokens can be \
-         attached",
-        Advice::Neither,
-    );
-}
-
 // Unavailable
 
 #[test]
@@ -666,7 +667,7 @@ fn a_new_login_is_advised_exactly_when_nothing_else_is_left() {
     let mut wrong = Vec::new();
     for (exchange, failed) in outcomes() {
         let over = matches!(&*failed.state, State::Unauthorized(over) if !over.is_renewable());
-        if failed.error.needs_login() != over {
+        if failed.needs_login() != over {
             wrong.push(format!("{exchange}: needs_login is {}, left is {:?}", !over, failed.state));
         }
     }
@@ -678,7 +679,7 @@ fn a_retry_is_advised_only_where_something_is_left_to_try() {
     let mut wrong = Vec::new();
     for (exchange, failed) in outcomes() {
         let over = matches!(&*failed.state, State::Unauthorized(over) if !over.is_renewable());
-        if failed.error.is_retryable() && over {
+        if failed.is_retryable() && over {
             wrong.push(exchange);
         }
     }

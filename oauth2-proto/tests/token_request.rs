@@ -1,6 +1,5 @@
 //! The requests to the token endpoint, byte for byte (RFC 6749 §2.3.1, §4.1.3, §4.4.2, §6).
 #![expect(
-    clippy::panic,
     clippy::expect_used,
     clippy::unwrap_used,
     reason = "what a helper does not expect fails the test"
@@ -12,7 +11,9 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use http::{Method, Request};
-use oauth2_proto::{Authentication, Body, Callback, Client, Error, Misuse, Server, TokenRequest};
+use oauth2_proto::{
+    Authentication, Body, Callback, Client, Error, Misuse, Server, State, TokenRequest,
+};
 use proptest::prelude::*;
 use support::{
     CODE, NOW, REDIRECT_URI, TOKENS, authorized, body, client, form, parameter, redeem, refreshing,
@@ -201,7 +202,7 @@ fn client_credentials_in_the_body_have_this_form() {
 }
 
 #[test]
-fn client_credentials_carry_the_callers_parameters_in_their_order() {
+fn client_credentials_carry_the_resources_then_the_callers_parameters() {
     let client = basic();
     let request = service(
         client
@@ -215,9 +216,9 @@ fn client_credentials_carry_the_callers_parameters_in_their_order() {
     let expected = [
         ("grant_type", "client_credentials"),
         ("scope", "read write"),
-        ("audience", "https://api.example/?a=b&c"),
         ("resource", "https://b.example/"),
         ("resource", "https://a.example/"),
+        ("audience", "https://api.example/?a=b&c"),
         ("ä b", "+"),
     ];
     let own: Vec<_> = form(&request);
@@ -379,6 +380,44 @@ fn the_last_authentication_that_was_set_counts() {
         );
         assert!(form(&request).iter().all(|(name, _)| !name.starts_with("client_")));
     }
+}
+
+// Revocation
+
+/// The request of RFC 7009 §2.1, and one for the access token behind it.
+#[test]
+fn the_revocation_of_rfc_7009_section_2_1() {
+    let server = server().with_revocation("https://as.example/revoke?a=b").unwrap();
+    let answer =
+        r#"{"access_token":"a+b","token_type":"Bearer","refresh_token":"45ghiukldjahdnhzdauz"}"#;
+    for (client, credentials) in [
+        (Client::new("s6BhdRkqt3", server.clone()).with_secret("gX1fBat3bV"), ""),
+        (Client::new("s6BhdRkqt3", server), "&client_id=s6BhdRkqt3"),
+    ] {
+        let state = State::from(authorized(&client, answer));
+        let (_, requests) = state.sign_out(&client).unwrap();
+        let bodies: Vec<_> = requests.iter().map(body).collect();
+        assert_eq!(
+            bodies,
+            [
+                format!("token=45ghiukldjahdnhzdauz&token_type_hint=refresh_token{credentials}"),
+                format!("token=a%2Bb&token_type_hint=access_token{credentials}"),
+            ]
+        );
+        for request in &requests {
+            assert_eq!((request.method(), request.uri().query()), (&Method::POST, Some("a=b")));
+            assert_eq!(request.uri().path(), "/revoke");
+            assert_eq!(request.headers()[CONTENT_TYPE], "application/x-www-form-urlencoded");
+            let basic = credentials.is_empty().then_some("Basic czZCaGRSa3F0MzpnWDFmQmF0M2JW");
+            assert_eq!(authorization(request), basic);
+        }
+    }
+}
+
+#[test]
+fn without_a_revocation_endpoint_nothing_is_sent() {
+    let (_, requests) = State::from(authorized(&client(), TOKENS)).sign_out(&client()).unwrap();
+    assert!(requests.is_empty());
 }
 
 // Repetition

@@ -118,7 +118,7 @@ impl fmt::Debug for AuthorizationRequest<'_> {
 }
 
 /// RFC 6749 §3.1.2: an absolute URI without a fragment.
-fn check_redirect_uri(text: &str) -> Result<(), Misuse> {
+pub(crate) fn check_redirect_uri(text: &str) -> Result<(), Misuse> {
     let name = "redirect URI";
     if text.contains('#') {
         return Err(Misuse::Url(name, "must not have a fragment"));

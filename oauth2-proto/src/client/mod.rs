@@ -17,7 +17,8 @@ use http::{HeaderMap, HeaderValue, Method, Request, Uri};
 pub use authentication::Authentication;
 use authentication::Credentials;
 pub use authorization_request::AuthorizationRequest;
-pub(crate) use params::Params;
+pub(crate) use authorization_request::check_redirect_uri;
+pub(crate) use params::{Params, check_resource};
 pub(crate) use policy::{LONGEST_LEASE, Policy, SHORTEST_LEASE};
 pub use server::Server;
 

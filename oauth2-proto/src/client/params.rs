@@ -1,10 +1,12 @@
 //! What a caller adds to a request: parameters of the provider's own, and resources (RFC 8707).
 
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use url::Url;
 
 use crate::error::Misuse;
+use crate::wire::Form;
 
 /// Parameters in the caller's order.
 #[derive(Default)]
@@ -24,10 +26,7 @@ impl Params<'_> {
             }
         }
         for resource in &self.resources {
-            // RFC 8707 §2: MUST be an absolute URI, MUST NOT include a fragment component.
-            if Url::parse(resource).map_or(true, |url| url.fragment().is_some()) {
-                return Err(Misuse::Url("resource", "must be an absolute URI without a fragment"));
-            }
+            check_resource(resource)?;
         }
         Ok(())
     }
@@ -36,5 +35,22 @@ impl Params<'_> {
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         let resources = self.resources.iter().map(|resource| ("resource", *resource));
         resources.chain(self.pairs.iter().copied())
+    }
+
+    /// Everything that the caller adds, encoded to be kept.
+    pub(crate) fn encoded(&self) -> String {
+        let mut form = Form::with_capacity(0);
+        self.iter().for_each(|(name, value)| form.pair(name, value));
+        form.into_text()
+    }
+}
+
+/// RFC 8707 §2: MUST be an absolute URI, MUST NOT include a fragment component.
+pub(crate) fn check_resource(resource: &str) -> Result<(), Misuse> {
+    match Url::parse(resource) {
+        Ok(url) if url.fragment().is_none() => Ok(()),
+        Ok(_) | Err(_) => {
+            Err(Misuse::Url("resource", "must be an absolute URI without a fragment"))
+        }
     }
 }

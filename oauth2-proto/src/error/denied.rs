@@ -20,10 +20,12 @@ impl Denied {
         Self {
             error: printable(error),
             description: description.map(printable),
-            // A link for people: http(s) only, whatever the server sent.
+            // A link for people: http(s) only, and nothing that would have to be changed.
             uri: uri
                 .filter(|uri| uri.starts_with("https://") || uri.starts_with("http://"))
-                .map(printable),
+                .map(|uri| (uri, printable(uri)))
+                .filter(|(uri, kept)| **uri == **kept)
+                .map(|(_, kept)| kept),
         }
     }
 

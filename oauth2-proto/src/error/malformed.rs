@@ -8,7 +8,7 @@ use http::StatusCode;
 use super::Diagnostics;
 
 /// How the peer broke the protocol.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Malformed {
     problem: Problem,
     diagnostics: Option<Box<Diagnostics>>,
@@ -34,6 +34,13 @@ impl Malformed {
     #[must_use]
     pub fn diagnostics(&self) -> Option<&Diagnostics> {
         self.diagnostics.as_deref()
+    }
+}
+
+impl fmt::Debug for Malformed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The diagnostics are there on request only.
+        f.debug_struct("Malformed").field("problem", &self.problem).finish_non_exhaustive()
     }
 }
 

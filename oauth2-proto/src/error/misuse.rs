@@ -14,7 +14,7 @@ pub enum Misuse {
     Url(&'static str, &'static str),
     /// A scope token has a character outside the grammar of RFC 6749 §3.3.
     Scope,
-    /// A parameter that the machine sets itself was given by the caller.
+    /// A parameter that the machine sets itself was given by the caller, or one was given twice.
     Parameter(Box<str>),
     /// The state belongs to another client.
     WrongClient,
@@ -51,7 +51,10 @@ impl fmt::Display for Misuse {
                 "a scope has a character other than printable ASCII without quotes and backslashes",
             ),
             Self::Parameter(name) => {
-                write!(f, "the parameter {name:?} is set by the protocol itself; leave it out")
+                write!(
+                    f,
+                    "the parameter {name:?} is set already, by the protocol or twice; leave it out"
+                )
             }
             Self::WrongClient => {
                 f.write_str("the state belongs to another client_id or authorization server")

@@ -42,13 +42,15 @@ pub enum Error {
 }
 
 impl Error {
-    /// Whether the same call may succeed later without anything being changed.
+    /// Whether the same call may succeed later without anything being changed; as far as the error
+    /// alone can tell. [`Failed`](crate::Failed) knows what is left.
     #[must_use]
     pub const fn is_retryable(&self) -> bool {
         matches!(self, Self::Unavailable(_))
     }
 
-    /// Whether this login cannot go on: begin a new one.
+    /// Whether a login that ran into this cannot go on; as far as the error alone can tell.
+    /// [`Failed`](crate::Failed) knows what is left.
     #[must_use]
     pub fn needs_login(&self) -> bool {
         match self {

@@ -106,7 +106,7 @@ impl AwaitingCallback {
         if !found.state.is_some_and(|state| self.state.matches(&state)) {
             return Err(Error::Forged(Forged::State));
         }
-        if let Some(error) = found.error {
+        if let Some(error) = found.error.filter(|error| !error.is_empty()) {
             let description = found.error_description.as_deref();
             return Err(Error::Denied(Denied::new(
                 &error,

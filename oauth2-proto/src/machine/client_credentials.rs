@@ -11,7 +11,6 @@ use super::{AwaitingToken, Login, Setbacks, Unauthorized};
 use crate::client::{Client, Params};
 use crate::error::{Error, Reason};
 use crate::value::{Body, LoginId, Scope, Timestamp};
-use crate::wire::Form;
 
 /// What a client credentials request asks for; kept, so that it can be asked for again.
 #[derive(Clone, PartialEq, Eq)]
@@ -93,16 +92,14 @@ impl<'a> TokenRequest<'a> {
     /// [`Error::Misuse`] when the scope or a parameter is not usable; [`Error::Unavailable`] when
     /// a fallible source of randomness fails.
     pub fn ready<R: TryCryptoRng>(self, rng: &mut R) -> Result<Unauthorized, Error> {
-        self.params.check(is_machine_parameter)?;
+        self.params.check(is_token_parameter)?;
         let scope = Scope::new(self.scope)?;
         let login = LoginId::random(rng).map_err(|_| no_randomness())?;
-        let mut params = Form::with_capacity(0);
-        self.params.iter().for_each(|(name, value)| params.pair(name, value));
         Ok(Unauthorized {
             login: Login::begin(login, self.client),
             reason: Reason::NotStarted,
             requested: scope.clone(),
-            renewal: Some(ClientCredentials { scope, params: params.into_text() }),
+            renewal: Some(ClientCredentials { scope, params: self.params.encoded() }),
             setbacks: Setbacks::default(),
         })
     }
@@ -131,6 +128,6 @@ impl fmt::Debug for TokenRequest<'_> {
 }
 
 /// The parameters of a token request that are the machine's own.
-fn is_machine_parameter(name: &str) -> bool {
+pub(super) fn is_token_parameter(name: &str) -> bool {
     matches!(name, "grant_type" | "scope" | "client_id" | "client_secret")
 }

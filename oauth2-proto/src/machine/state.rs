@@ -176,6 +176,20 @@ impl Failed {
     }
 }
 
+impl Failed {
+    /// Whether this login is over, and a person has to begin a new one.
+    #[must_use]
+    pub fn needs_login(&self) -> bool {
+        matches!(&*self.state, State::Unauthorized(state) if !state.is_renewable())
+    }
+
+    /// Whether what is left may succeed later without anything being changed.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        self.error.is_retryable() && !self.needs_login()
+    }
+}
+
 impl fmt::Display for Failed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.error.fmt(f)

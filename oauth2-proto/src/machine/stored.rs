@@ -6,17 +6,22 @@
 //! refused; a state that cannot be resumed loads as `Unauthorized` with the reason.
 
 use alloc::borrow::Cow;
+use alloc::collections::BTreeMap;
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::value::RawValue;
+use url::form_urlencoded;
 
+use super::client_credentials::is_token_parameter;
 use super::{
     Attempt, Authorized, Authorizing, AwaitingCallback, AwaitingToken, ClientCredentials, Grant,
     Login, Refreshing, Renewal, Setbacks, State, Tokens, Unauthorized,
 };
-use crate::client::{LONGEST_LEASE, SHORTEST_LEASE};
-use crate::error::Reason;
+use crate::client::{LONGEST_LEASE, Params, SHORTEST_LEASE, check_redirect_uri, check_resource};
+use crate::error::{Reason, printable};
 use crate::value::{AccessToken, RandomText, Scope, Secret, Timestamp};
 
 #[derive(Serialize, Deserialize)]
@@ -120,7 +125,7 @@ impl TryFrom<V1<'_>> for State {
         Ok(match stored {
             V1::Unauthorized(stored) => Self::Unauthorized(Unauthorized {
                 login: stored.login,
-                reason: stored.reason.into_owned(),
+                reason: reason(stored.reason.into_owned())?,
                 requested: scope(&stored.requested_scope)?,
                 renewal: stored.renewal.map(TryInto::try_into).transpose()?,
                 setbacks: stored.setbacks,
@@ -173,7 +178,7 @@ impl TryFrom<ClientCredentialsV1<'_>> for ClientCredentials {
     type Error = Invalid;
 
     fn try_from(stored: ClientCredentialsV1<'_>) -> Result<Self, Invalid> {
-        Ok(Self { scope: scope(&stored.scope)?, params: stored.params.into_owned() })
+        Ok(Self { scope: scope(&stored.scope)?, params: params(stored.params)? })
     }
 }
 
@@ -200,9 +205,9 @@ impl TryFrom<AwaitingCallbackV1<'_>> for AwaitingCallback {
             login: stored.login,
             state: random(&stored.state)?,
             verifier: random(&stored.verifier)?,
-            redirect_uri: stored.redirect_uri.into_owned(),
+            redirect_uri: redirect_uri(stored.redirect_uri)?,
             scope: scope(&stored.scope)?,
-            resources: stored.resources.into_iter().map(Cow::into_owned).collect(),
+            resources: stored.resources.into_iter().map(resource).collect::<Result<_, _>>()?,
             deadline: stored.deadline,
         })
     }
@@ -265,19 +270,18 @@ impl TryFrom<AuthorizedV1<'_>> for Authorized {
             login: stored.login,
             tokens: Tokens {
                 access: AccessToken::new(&stored.access_token, &stored.token_type, generation)
+                    .filter(|_| !stored.token_type.is_empty())
                     .ok_or("an access token of wrong form")?,
-                id_token: stored.id_token.map(Secret::new),
+                id_token: stored.id_token.map(secret).transpose()?,
                 requested: scope(&stored.requested_scope)?,
                 granted: scope(&stored.scope)?,
-                extras: Secret::new(stored.extras),
+                extras: extras(stored.extras)?,
                 sent_at: stored.sent_at,
                 refresh_at: stored.refresh_at,
                 expires_at: stored.expires_at,
             },
             renewal: match stored.renewal {
-                Some(RenewalV1::RefreshToken(token)) => {
-                    Some(Renewal::RefreshToken(Secret::new(token)))
-                }
+                Some(RenewalV1::RefreshToken(token)) => Some(Renewal::RefreshToken(secret(token)?)),
                 Some(RenewalV1::ClientCredentials(grant)) => {
                     Some(Renewal::ClientCredentials(grant.try_into()?))
                 }
@@ -305,6 +309,53 @@ impl<'a> From<&'a Refreshing> for V1<'a> {
 fn attempt(stored: Attempt) -> Result<Attempt, Invalid> {
     let leases = SHORTEST_LEASE.as_secs()..=LONGEST_LEASE.as_secs();
     if leases.contains(&stored.lease) { Ok(stored) } else { Err("a lease of impossible length") }
+}
+
+fn secret(stored: Cow<'_, str>) -> Result<Secret, Invalid> {
+    if stored.is_empty() { Err("an empty token") } else { Ok(Secret::new(stored)) }
+}
+
+fn extras(stored: Cow<'_, str>) -> Result<Secret, Invalid> {
+    let is_object = |text| serde_json::from_str::<BTreeMap<Cow<'_, str>, &RawValue>>(text).is_ok();
+    if stored.is_empty() || is_object(&stored) {
+        Ok(Secret::new(stored))
+    } else {
+        Err("extras that are no JSON object")
+    }
+}
+
+/// Filtered when it was made; it will be printed.
+fn reason(stored: Reason) -> Result<Reason, Invalid> {
+    if let Reason::Denied(error) = &stored
+        && *printable(error) != **error
+    {
+        return Err("an unprintable reason");
+    }
+    Ok(stored)
+}
+
+fn params(stored: Cow<'_, str>) -> Result<String, Invalid> {
+    let pairs: Vec<_> = form_urlencoded::parse(stored.as_bytes()).collect();
+    let (resources, pairs): (Vec<_>, Vec<_>) = pairs
+        .iter()
+        .map(|(name, value)| (&**name, &**value))
+        .partition(|(name, _)| *name == "resource");
+    let resources = resources.into_iter().map(|(_, resource)| resource).collect();
+    let params = Params { pairs, resources };
+    params.check(is_token_parameter).map_err(|_| "parameters that it must not have")?;
+    // Nothing that a caller could have given reads otherwise.
+    let encoded = params.encoded();
+    if encoded == *stored { Ok(encoded) } else { Err("parameters of wrong form") }
+}
+
+fn redirect_uri(stored: Cow<'_, str>) -> Result<String, Invalid> {
+    check_redirect_uri(&stored).map_err(|_| "an unusable redirect URI")?;
+    Ok(stored.into_owned())
+}
+
+fn resource(stored: Cow<'_, str>) -> Result<String, Invalid> {
+    check_resource(&stored).map_err(|_| "an unusable resource")?;
+    Ok(stored.into_owned())
 }
 
 fn scope(text: &str) -> Result<Scope, Invalid> {

@@ -30,16 +30,18 @@ impl Scope {
     /// What a server granted: its tokens, without those that break the grammar. A scope is
     /// information, and no reason to lose the tokens that came with it.
     pub(crate) fn granted(text: &str) -> Self {
-        if text.is_empty() || (Self::is_plain(text) && !text.contains("  ")) {
-            return Self(text.into());
-        }
-        Self::from_tokens(text)
+        if Self::is_canonical(text) { Self(text.into()) } else { Self::from_tokens(text) }
     }
 
-    fn is_plain(text: &str) -> bool {
-        !text.starts_with(' ')
-            && !text.ends_with(' ')
-            && text.bytes().all(|byte| byte == b' ' || is_scope_character(byte))
+    /// Whether a text of not too many tokens is just what [`from_tokens`](Self::from_tokens) would
+    /// make of it, which then need not be done.
+    fn is_canonical(text: &str) -> bool {
+        text.split(' ').enumerate().all(|(index, token)| {
+            index < 16
+                && !token.is_empty()
+                && token.bytes().all(is_scope_character)
+                && text.split(' ').take(index).all(|earlier| earlier != token)
+        })
     }
 
     fn from_tokens(text: &str) -> Self {
@@ -83,26 +85,26 @@ impl Scope {
     #[must_use]
     pub fn without(&self, other: &Self) -> Self {
         let theirs: BTreeSet<&str> = other.iter().collect();
-        self.iter().filter(|token| !theirs.contains(token)).collect()
+        Self::join(self.iter().filter(|token| !theirs.contains(token)))
     }
 
     /// The tokens of both sets, this set's first.
     #[must_use]
     pub fn union(&self, other: &Self) -> Self {
         let own: BTreeSet<&str> = self.iter().collect();
-        self.iter().chain(other.iter().filter(|token| !own.contains(token))).collect()
+        Self::join(self.iter().chain(other.iter().filter(|token| !own.contains(token))))
     }
-}
 
-impl<'a> FromIterator<&'a str> for Scope {
-    /// For tokens that are known to be well formed: those of other sets.
-    fn from_iter<I: IntoIterator<Item = &'a str>>(tokens: I) -> Self {
+    /// Tokens of other sets, each of them once.
+    fn join<'a>(tokens: impl Iterator<Item = &'a str>) -> Self {
         let mut joined = String::new();
         for token in tokens {
+            if !joined.is_empty() {
+                joined.push(' ');
+            }
             joined.push_str(token);
-            joined.push(' ');
         }
-        Self::from_tokens(&joined)
+        Self(joined)
     }
 }
 

@@ -31,10 +31,10 @@ impl<'a> Callback<'a> {
         Self(Source::Url(Cow::Borrowed(url.trim())))
     }
 
-    /// The query alone, without its question mark: for web servers that see no origin.
+    /// The query alone, with or without its question mark: for web servers that see no origin.
     #[must_use]
-    pub const fn query(query: &'a str) -> Self {
-        Self(Source::Query(query))
+    pub fn query(query: &'a str) -> Self {
+        Self(Source::Query(query.strip_prefix('?').unwrap_or(query)))
     }
 
     /// The parameters that a client reads, each at most once, and the URL they came in.
@@ -90,19 +90,26 @@ impl fmt::Debug for Callback<'_> {
     }
 }
 
-/// Whether a callback came to this redirect URI: the same scheme, authority and path.
+/// Whether a callback came to this redirect URI: its scheme, authority, path, and query if it has
+/// one, to which the server adds its parameters.
 pub(crate) fn came_to(redirect_uri: &str, callback: &str) -> Result<bool, Error> {
+    let added = if redirect_uri.contains('?') { ['&', '#'] } else { ['?', '#'] };
     let as_sent = callback.strip_prefix(redirect_uri);
-    if as_sent.is_some_and(|rest| rest.is_empty() || rest.starts_with(['?', '&', '#'])) {
+    if as_sent.is_some_and(|rest| rest.is_empty() || rest.starts_with(added)) {
         return Ok(true);
     }
     // A browser may have normalised it.
     let parse = |text| Url::parse(text).map_err(|_| Malformed::new(Problem::CallbackUrl));
     let callback = parse(callback).map_err(Error::Malformed)?;
     let redirect_uri = parse(redirect_uri).map_err(Error::Malformed)?;
+    let same_query = redirect_uri.query().is_none_or(|own| {
+        let rest = callback.query().and_then(|query| query.strip_prefix(own));
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('&'))
+    });
     Ok(callback.scheme() == redirect_uri.scheme()
         && callback.authority() == redirect_uri.authority()
-        && callback.path() == redirect_uri.path())
+        && callback.path() == redirect_uri.path()
+        && same_query)
 }
 
 /// The parameters of a callback, decoded and unchecked.

@@ -280,12 +280,12 @@ fn seconds(json: &str) -> Option<Option<u64>> {
         return Some(None);
     }
     let number = json.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(json);
-    if let Ok(seconds) = number.parse::<u64>() {
-        return Some(Some(seconds.min(LONGEST_LIFETIME)));
-    }
     // `parse` would take "inf", "nan" and a sign, too.
     if !number.starts_with(|c: char| c.is_ascii_digit()) {
         return None;
+    }
+    if let Ok(seconds) = number.parse::<u64>() {
+        return Some(Some(seconds.min(LONGEST_LIFETIME)));
     }
     let seconds = number.parse::<f64>().ok()?;
     if seconds >= 2_147_483_647.0 {

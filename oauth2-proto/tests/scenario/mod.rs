@@ -2,6 +2,7 @@
 //! hand, and a login in any state in one line.
 #![expect(
     clippy::expect_used,
+    clippy::indexing_slicing,
     clippy::panic,
     clippy::unwrap_used,
     reason = "a test world fails loudly"
@@ -198,7 +199,9 @@ impl Scenario {
 
     pub(crate) fn code(&mut self) -> Code {
         let (pending, callback) = self.awaiting_callback();
-        pending.accept(&self.client, Callback::url(&callback), self.now).expect("an honest callback")
+        pending
+            .accept(&self.client, Callback::url(&callback), self.now)
+            .expect("an honest callback")
     }
 
     pub(crate) fn awaiting_token(&mut self) -> (Request<Body>, AwaitingToken) {
@@ -377,10 +380,7 @@ impl AuthorizationServer {
             scope: asked.get("scope").cloned().unwrap_or_default(),
         };
         let mut callback = Url::parse(&pending.redirect_uri).expect("a redirect URI");
-        callback
-            .query_pairs_mut()
-            .append_pair("code", &code)
-            .append_pair("state", &asked["state"]);
+        callback.query_pairs_mut().append_pair("code", &code).append_pair("state", &asked["state"]);
         self.codes.insert(code, pending);
         callback.into()
     }
@@ -416,7 +416,8 @@ impl AuthorizationServer {
                 arrive(response)
             }
             Fate::Redirected => {
-                let response = Response::builder().status(307).header("location", "https://evil.example/");
+                let response =
+                    Response::builder().status(307).header("location", "https://evil.example/");
                 arrive(response.body(Vec::new()).unwrap())
             }
             Fate::Refused(error) => arrive(refusal(error)),
@@ -519,11 +520,10 @@ impl AuthorizationServer {
     }
 
     fn revoke(&mut self, token: &str) -> Response<Vec<u8>> {
-        let family = self
-            .access
-            .get(token)
-            .copied()
-            .or_else(|| self.families.iter().position(|own| own.current.as_deref() == Some(token)));
+        let family =
+            self.access.get(token).copied().or_else(|| {
+                self.families.iter().position(|own| own.current.as_deref() == Some(token))
+            });
         if let Some(family) = family.and_then(|index| self.families.get_mut(index)) {
             family.revoked = true;
         }
