@@ -210,6 +210,12 @@ impl<H: Host, S: Store> Agent<H, S> {
         self.shared.lock().coordinator.challenged(generation, challenge, now)
     }
 
+    /// Looks at the login as far as it is known here: its scope, its expiry, what the answer
+    /// brought besides. `None` before it is loaded; [`settle`](Self::settle) loads it.
+    pub fn with_state<T>(&self, look: impl FnOnce(Option<&State>) -> T) -> T {
+        look(self.shared.lock().coordinator.state())
+    }
+
     /// Watches this login: hears of every new set of tokens, and of its end.
     #[must_use]
     pub fn changes(&self) -> Changes<H, S> {

@@ -342,6 +342,9 @@ impl Coordinator {
                 self.own_failure(ask).cloned().unwrap_or(Error::Expired(Expired::Login(reason))),
             );
         }
+        // An answer can come long before its lease is over; a back-off is over when it says so.
+        let answer_due = self.state().and_then(State::attempt).is_some_and(|it| it.on_its_way);
+        let due = if answer_due { due.min(now.after(LOOK_AGAIN)) } else { due };
         self.wait(ask, due, Outage::Waiting, now)
     }
 

@@ -50,10 +50,10 @@ impl Coordinator {
         match theirs {
             // A late success wins over whoever refreshes now, and over giving up in doubt.
             Some(theirs) if theirs.identity().id == mine.identity().id => {
-                if theirs.identity().number >= mine.identity().number {
-                    Verdict::Theirs
-                } else if theirs.was_ended() {
+                if theirs.was_ended() {
                     self.revocations.extend(tokens.revocations(&self.client));
+                    Verdict::Theirs
+                } else if theirs.identity().number >= mine.identity().number {
                     Verdict::Theirs
                 } else {
                     Verdict::Mine

@@ -63,6 +63,16 @@ impl Error {
             | Self::Unavailable(_) => false,
         }
     }
+
+    /// Whether a login whose callback was refused with this still awaits the right one: answer with
+    /// an error page and go on waiting.
+    #[must_use]
+    pub const fn keeps_login_pending(&self) -> bool {
+        match self {
+            Self::Forged(_) | Self::Malformed(_) | Self::Misuse(_) | Self::Unavailable(_) => true,
+            Self::Denied(_) | Self::Expired(_) => false,
+        }
+    }
 }
 
 impl fmt::Display for Error {

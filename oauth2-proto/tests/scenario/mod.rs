@@ -18,8 +18,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::{Request, Response};
 use oauth2_proto::{
     Authorized, AwaitingCallback, AwaitingToken, Body, Callback, Challenge, Client, Code, Error,
-    Failed, Lost, Reason, Refreshing, Server, Session, State, Step, Ticket, Timestamp,
-    Unauthorized,
+    Failed, Lost, Reason, Refreshing, Server, Session, State, Step, Swapped, Ticket, Timestamp,
+    Unauthorized, Unknown, Version,
 };
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -555,5 +555,70 @@ impl AuthorizationServer {
     fn fresh(&mut self, kind: &str) -> String {
         self.issued += 1;
         format!("{kind}-{}", self.issued)
+    }
+}
+
+/// How a call to the store fails.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Fault {
+    /// It did not happen, and nobody learns that.
+    Undone,
+    /// It happened, and nobody learns that.
+    Done,
+}
+
+/// One login in a database that compares and swaps.
+#[derive(Default)]
+pub(crate) struct Store {
+    pub(crate) stored: Option<(Version, String)>,
+    pub(crate) versions: u128,
+    pub(crate) faults: VecDeque<Fault>,
+    pub(crate) down: bool,
+}
+
+impl Store {
+    pub(crate) fn holding(state: impl Into<State>) -> Self {
+        let mut store = Self::default();
+        store.put(&state.into());
+        store
+    }
+
+    /// Somebody else's write.
+    pub(crate) fn put(&mut self, state: &State) {
+        self.versions += 1;
+        self.stored = Some((Version::new(self.versions), json(state)));
+    }
+
+    pub(crate) fn state(&self) -> Option<State> {
+        let (_, text) = self.stored.as_ref()?;
+        Some(serde_json::from_str(text).expect("what was stored can be loaded"))
+    }
+
+    pub(crate) fn fault(&mut self) -> Option<Fault> {
+        if self.down { Some(Fault::Undone) } else { self.faults.pop_front() }
+    }
+
+    pub(crate) fn load(&mut self) -> Result<Option<(Version, State)>, Unknown> {
+        if self.fault().is_some() {
+            return Err(Unknown);
+        }
+        let version = self.stored.as_ref().map(|(version, _)| *version);
+        Ok(version.zip(self.state()))
+    }
+
+    pub(crate) fn swap(
+        &mut self,
+        expected: Option<Version>,
+        state: &State,
+    ) -> Result<Swapped, Unknown> {
+        let fault = self.fault();
+        let held = self.stored.as_ref().map(|(version, _)| *version);
+        let swapped = if held == expected && !matches!(fault, Some(Fault::Undone)) {
+            self.put(state);
+            Swapped::Stored(Version::new(self.versions))
+        } else {
+            Swapped::Conflict
+        };
+        if fault.is_some() { Err(Unknown) } else { Ok(swapped) }
     }
 }
