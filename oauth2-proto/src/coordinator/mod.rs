@@ -283,10 +283,11 @@ impl Coordinator {
         }
         if let Some(leased) = self.leased.take() {
             let (ticket, request) = *leased;
-            if now < ticket.deadline() {
+            if ticket.is_timely(now) {
                 return Next::Send(ticket, request);
             }
-            // The store took so long that an answer could come after the lease.
+            // The store took so long, or the clock was set back so far, that an answer could come
+            // after the lease.
             if let Some(session) = &mut self.session {
                 session.lost(ticket, Lost::Unsent, now);
             }

@@ -42,6 +42,11 @@ impl Ticket {
     pub const fn deadline(&self) -> Timestamp {
         self.deadline
     }
+
+    /// Whether the request may still be sent: law 6, no request leaves after its lease.
+    pub(crate) fn is_timely(&self, now: Timestamp) -> bool {
+        self.sent_at <= now && now < self.deadline
+    }
 }
 
 /// What became of a request that brought no answer.
