@@ -1,7 +1,6 @@
 //! A coordinator, effect by effect, over a store in memory that fails when it is told to. Every
 //! loop is bounded: a coordinator that goes in circles fails its test.
 #![expect(
-    clippy::expect_used,
     clippy::panic,
     clippy::wildcard_enum_match_arm,
     reason = "helpers of tests fail loudly, and show whatever they did not expect"
@@ -14,11 +13,11 @@ use std::sync::Arc;
 use http::{Request, Response};
 use oauth2_proto::{
     Ask, Authorizing, Body, Challenged, Coordinator, Effect, Error, Expired, Generation, Given,
-    Lost, Misuse, Outage, Reason, Seed, State, Swapped, Timestamp, Unknown, Version,
+    Lost, Misuse, Outage, Reason, Seed, State, Swapped, Timestamp, Unknown,
 };
 use scenario::{
     AuthorizationServer, Fate, Fault, Outcome, START, Scenario, Store, at, form, invalid_token,
-    json, refresh_token, refusal, reply, stranger,
+    refresh_token, refusal, reply, stranger,
 };
 
 /// What one poll came to. What needs the store has been done and reported already.
@@ -810,7 +809,7 @@ fn a_request_is_still_sent_when_its_lease_was_stored_in_time() {
 
 #[test]
 fn a_request_is_not_sent_when_the_clock_was_set_back_since_its_lease() {
-    let (mut world, mut process, mut store) = expired();
+    let (world, mut process, mut store) = expired();
     let ask = process.token(world.now, 600);
     assert!(matches!(process.poll(&ask, &mut store, world.now), Did::Load));
     let did = process.poll(&ask, &mut store, world.now);

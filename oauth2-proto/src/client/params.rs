@@ -40,7 +40,7 @@ impl Params<'_> {
     /// Everything that the caller adds, encoded to be kept.
     pub(crate) fn encoded(&self) -> String {
         let mut form = Form::with_capacity(0);
-        self.iter().for_each(|(name, value)| form.pair(name, value));
+        self.iter().for_each(|(name, value)| form.own_pair(name, value));
         form.into_text()
     }
 }

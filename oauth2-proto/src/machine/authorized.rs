@@ -258,14 +258,18 @@ impl Tokens {
         let refresh_at = lifetime.zip(expires_at).map(|(lifetime, expires_at)| {
             let at = expires_at.before(policy.window(lifetime));
             // Born inside its window, it is not refreshed before half its life.
-            if at > now { at } else { now.after(expires_at.since(now) / 2) }
+            if at > now {
+                return at;
+            }
+            let half = expires_at.since(now).as_secs().div_ceil(2);
+            now.after(Duration::from_secs(half))
         });
         Self {
             access: granted.access_token.clone(),
             id_token: granted.id_token.as_deref().map(Secret::from),
             requested: Scope::default(),
             granted: granted.scope.as_deref().map(Scope::granted).unwrap_or_default(),
-            extras: Secret::from(granted.extras.as_str()),
+            extras: granted.extras(),
             sent_at,
             refresh_at,
             expires_at,

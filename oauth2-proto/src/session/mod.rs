@@ -287,12 +287,10 @@ impl Session {
     /// lies in the future.
     fn lease_start(&mut self, now: Timestamp) -> Timestamp {
         let Some(attempt) = self.state.attempt() else { return now };
-        if attempt.sent_at <= now {
-            return attempt.sent_at;
+        if now < attempt.sent_at {
+            self.first_seen = Some(self.first_seen.map_or(now, |seen| seen.min(now)));
         }
-        let seen = self.first_seen.filter(|seen| *seen <= now).unwrap_or(now);
-        self.first_seen = Some(seen);
-        seen
+        self.first_seen.map_or(attempt.sent_at, |seen| seen.min(attempt.sent_at))
     }
 
     fn send(&mut self, due: Timestamp, now: Timestamp) -> Option<(Ticket, Request<Body>)> {

@@ -48,6 +48,8 @@ impl AsRef<[u8]> for Body {
 
 impl Drop for Body {
     fn drop(&mut self) {
+        // Emptied first, as in `wipe`.
+        self.0.clear();
         self.0.zeroize();
     }
 }

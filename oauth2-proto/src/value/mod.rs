@@ -16,4 +16,5 @@ pub use id::{Generation, LoginId, Seed};
 pub(crate) use pkce::{RandomText, code_challenge};
 pub use scope::Scope;
 pub use secret::Secret;
+pub(crate) use secret::wipe;
 pub use timestamp::Timestamp;

@@ -50,8 +50,15 @@ impl Eq for Secret {}
 
 impl Drop for Secret {
     fn drop(&mut self) {
-        self.0.zeroize();
+        wipe(&mut self.0);
     }
+}
+
+/// Overwrites all that a text occupies. Emptied first, because `zeroize` overwrites spare capacity
+/// at once, but the bytes in use one by one.
+pub(crate) fn wipe(text: &mut String) {
+    text.clear();
+    text.zeroize();
 }
 
 impl fmt::Debug for Secret {

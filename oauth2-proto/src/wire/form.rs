@@ -4,9 +4,8 @@
 use alloc::string::String;
 
 use url::form_urlencoded::byte_serialize;
-use zeroize::Zeroize;
 
-use crate::value::Body;
+use crate::value::{Body, wipe};
 
 /// A form that is being written.
 pub(crate) struct Form(String);
@@ -16,11 +15,17 @@ impl Form {
         Self(String::with_capacity(bytes))
     }
 
-    /// Appends a parameter. Names and values are encoded.
-    pub(crate) fn pair(&mut self, name: &str, value: &str) {
-        if !self.0.is_empty() {
-            self.push("&");
-        }
+    /// Appends a parameter of a specification: no name there needs encoding. Values are encoded.
+    pub(crate) fn pair(&mut self, name: &'static str, value: &str) {
+        self.separate();
+        self.push(name);
+        self.push("=");
+        self.encoded(value);
+    }
+
+    /// Appends a caller's own parameter. Names and values are encoded.
+    pub(crate) fn own_pair(&mut self, name: &str, value: &str) {
+        self.separate();
         self.encoded(name);
         self.push("=");
         self.encoded(value);
@@ -28,14 +33,24 @@ impl Form {
 
     /// Appends what [`encode`] has already encoded: `name=value&…`.
     pub(crate) fn encoded_pairs(&mut self, pairs: &str) {
-        if !self.0.is_empty() && !pairs.is_empty() {
-            self.push("&");
+        if !pairs.is_empty() {
+            self.separate();
         }
         self.push(pairs);
     }
 
+    fn separate(&mut self) {
+        if !self.0.is_empty() {
+            self.push("&");
+        }
+    }
+
     fn encoded(&mut self, text: &str) {
-        byte_serialize(text.as_bytes()).for_each(|piece| self.push(piece));
+        if text.bytes().fold(true, |plain, byte| plain & is_plain(byte)) {
+            self.push(text);
+        } else {
+            byte_serialize(text.as_bytes()).for_each(|piece| self.push(piece));
+        }
     }
 
     fn push(&mut self, text: &str) {
@@ -43,7 +58,7 @@ impl Form {
         if needed > self.0.capacity() {
             let mut grown = String::with_capacity(needed.saturating_mul(2));
             grown.push_str(&self.0);
-            self.0.zeroize();
+            wipe(&mut self.0);
             self.0 = grown;
         }
         self.0.push_str(text);
@@ -57,6 +72,11 @@ impl Form {
     pub(crate) fn into_body(self) -> Body {
         self.0.into()
     }
+}
+
+/// The characters that stand for themselves: all that names, codes and verifiers usually have.
+const fn is_plain(byte: u8) -> bool {
+    matches!(byte, b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'*' | b'-' | b'.' | b'_')
 }
 
 /// Encodes one name or value.

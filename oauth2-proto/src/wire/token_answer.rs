@@ -7,6 +7,7 @@
 use alloc::borrow::Cow;
 use alloc::format;
 use alloc::string::String;
+use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
 
@@ -17,7 +18,7 @@ use serde::de::{DeserializeOwned, Deserializer, Error as _, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::error::{Denied, Diagnostics, Malformed, Outage, Problem, Unavailable};
-use crate::value::{AccessToken, Generation};
+use crate::value::{AccessToken, Generation, Secret};
 
 /// What the token endpoint said.
 pub(crate) enum Answer<'a> {
@@ -36,8 +37,41 @@ pub(crate) struct Granted<'a> {
     pub(crate) scope: Option<Cow<'a, str>>,
     /// OpenID Connect Core §3.1.3.3; kept as it came.
     pub(crate) id_token: Option<Cow<'a, str>>,
-    /// The members that are not listed here, as the text of one JSON object; empty without any.
-    pub(crate) extras: String,
+    extras: Vec<Extra<'a>>,
+}
+
+/// A member that is not listed in [`Granted`], its value as it stands in the answer.
+struct Extra<'a> {
+    name: Cow<'a, str>,
+    value: &'a RawValue,
+}
+
+impl Granted<'_> {
+    /// The members that are not listed above, as the text of one JSON object; empty without any.
+    pub(crate) fn extras(&self) -> Secret {
+        // Room for all of it, with quotes, colon, and a comma or brace on each side: a text that
+        // grew would leave copies of secrets behind.
+        let room = self.extras.iter().fold(0_usize, |room, Extra { name, value }| {
+            room.saturating_add(name.len()).saturating_add(value.get().len()).saturating_add(5)
+        });
+        let mut text = String::with_capacity(room);
+        for Extra { name, value } in &self.extras {
+            text.push(if text.is_empty() { '{' } else { ',' });
+            match name {
+                // Borrowed, it had no escapes and needs none.
+                Cow::Borrowed(plain) => text.extend(["\"", plain, "\":"]),
+                // Writing a string as JSON cannot fail.
+                Cow::Owned(name) => {
+                    text.extend([&*serde_json::to_string(name).unwrap_or_default(), ":"]);
+                }
+            }
+            text.push_str(value.get());
+        }
+        if !text.is_empty() {
+            text.push('}');
+        }
+        Secret::new(text)
+    }
 }
 
 /// Lifetimes are clamped here (68 years): beyond it a number is a mistake or an attack.
@@ -127,7 +161,7 @@ struct Members<'a> {
     error: Option<Cow<'a, str>>,
     error_description: Option<Cow<'a, str>>,
     error_uri: Option<Cow<'a, str>>,
-    extras: String,
+    extras: Vec<Extra<'a>>,
 }
 
 impl<'a> Members<'a> {
@@ -161,13 +195,7 @@ impl<'a> Members<'a> {
             refresh_token: self.refresh_token.filter(present),
             scope: self.scope.filter(present),
             id_token: self.id_token.filter(present),
-            extras: {
-                let mut extras = self.extras;
-                if !extras.is_empty() {
-                    extras.push('}');
-                }
-                extras
-            },
+            extras: self.extras,
         })
     }
 }
@@ -205,8 +233,8 @@ impl<'de> Visitor<'de> for Reader<'_, 'de> {
                     }
                     continue;
                 }
-                other => {
-                    keep(&mut members.extras, other, map.next_value()?);
+                _ => {
+                    members.extras.push(Extra { name, value: map.next_value()? });
                     continue;
                 }
             };
@@ -223,21 +251,6 @@ impl<'de> Visitor<'de> for Reader<'_, 'de> {
         members.error = members.error.take().filter(|error| !error.is_empty());
         Ok(())
     }
-}
-
-/// Appends a member to the text of the extras.
-fn keep(extras: &mut String, name: &str, value: &RawValue) {
-    extras.push(if extras.is_empty() { '{' } else { ',' });
-    if name.bytes().all(|byte| byte >= 0x20 && byte != b'"' && byte != b'\\') {
-        extras.push('"');
-        extras.push_str(name);
-        extras.push('"');
-    } else {
-        // Writing a string as JSON cannot fail.
-        extras.push_str(&serde_json::to_string(name).unwrap_or_default());
-    }
-    extras.push(':');
-    extras.push_str(value.get());
 }
 
 /// Finds a member in the text of the extras.

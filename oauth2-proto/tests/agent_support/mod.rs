@@ -102,14 +102,15 @@ impl World {
     pub(crate) fn pass(&self, seconds: u64) {
         let mut inner = self.inner();
         inner.now += seconds;
-        let later = inner.sleepers.split_off(&(inner.now + 1, 0));
+        let later = (inner.now + 1, 0);
+        let later = inner.sleepers.split_off(&later);
         let due = core::mem::replace(&mut inner.sleepers, later);
         drop(inner);
         due.into_values().for_each(Waker::wake);
     }
 
     /// Turns the clock to the moment that somebody waits for, if anybody does.
-    fn pass_to_next(&self) -> bool {
+    pub(crate) fn pass_to_next(&self) -> bool {
         let inner = self.inner();
         let next = inner.sleepers.keys().next().map(|(at, _)| at.saturating_sub(inner.now));
         drop(inner);

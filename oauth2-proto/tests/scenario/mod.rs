@@ -424,6 +424,14 @@ impl AuthorizationServer {
         }
     }
 
+    /// The server ends the login that this access token belongs to, of its own accord.
+    pub(crate) fn end(&mut self, access_token: &str) {
+        let family = self.access.get(access_token).copied();
+        if let Some(family) = family.and_then(|index| self.families.get_mut(index)) {
+            family.revoked = true;
+        }
+    }
+
     /// Whether this refresh token would bring new tokens now.
     pub(crate) fn honours(&self, refresh_token: &str, now: Timestamp) -> bool {
         self.families.iter().any(|family| {

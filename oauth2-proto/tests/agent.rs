@@ -1,0 +1,993 @@
+//! The agent: one refresh for all callers, whoever comes, goes, panics or forgets to poll, under
+//! tokio, smol, and executors of a few lines.
+#![expect(clippy::unwrap_used, reason = "tests fail loudly")]
+
+mod agent_support;
+
+use core::pin::Pin;
+use core::task::{Context, Poll, Waker};
+use core::time::Duration;
+use std::rc::Rc;
+use std::sync::{Arc, mpsc};
+use std::task::Wake;
+
+use agent_support::{
+    Executor, Fate, Fault, Faulty, LIFETIME, OLD_ENOUGH, PATIENCE, World, all, block_on, number,
+    pause, run, stored, take,
+};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
+use oauth2_proto::agent::{Agent, Change, Host, MemoryStore, Origins, Store};
+use oauth2_proto::{
+    AccessToken, Body, Challenge, Challenged, Error, Expired, Lost, Misuse, Outage, Reason, State,
+    Timestamp,
+};
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+
+const CALLERS: usize = 1000;
+
+type Asked = Result<AccessToken, Error>;
+
+fn outage(asked: &Asked) -> Option<Outage> {
+    match asked {
+        Err(Error::Unavailable(unavailable)) => Some(unavailable.cause()),
+        _ => None,
+    }
+}
+
+fn ended(asked: &Asked) -> Option<&Reason> {
+    match asked {
+        Err(Error::Expired(Expired::Login(reason))) => Some(reason),
+        _ => None,
+    }
+}
+
+fn invalid_token() -> Challenge {
+    let mut headers = HeaderMap::new();
+    let challenge = HeaderValue::from_static(r#"Bearer error="invalid_token""#);
+    headers.insert("www-authenticate", challenge);
+    Challenge::from_headers(&headers).into_iter().next().unwrap()
+}
+
+/// A resource server refuses the token that this agent holds, which is old enough.
+fn reject<H: Host, S: Store>(world: &World, agent: &Agent<H, S>, token: &AccessToken) {
+    world.pass(OLD_ENOUGH);
+    assert_eq!(agent.challenged(token.generation(), &invalid_token()), Challenged::Rejected);
+}
+
+async fn token<H: Host, S: Store>(agent: Agent<H, S>) -> Asked {
+    agent.token().await
+}
+
+fn expired() -> (World, Agent<World>) {
+    let world = World::new();
+    let agent = world.agent();
+    world.pass(LIFETIME);
+    (world, agent)
+}
+
+fn rejected() -> (World, Agent<World>) {
+    let world = World::new();
+    let agent = world.agent();
+    let token = run(&world, token(agent.clone()));
+    reject(&world, &agent, &token.unwrap());
+    (world, agent)
+}
+
+mod many_callers_cause_one_refresh {
+    use super::*;
+
+    fn check(world: &World, tokens: &[Asked]) {
+        assert_eq!(tokens.len(), CALLERS);
+        assert!(tokens.iter().all(|token| number(token) == 1));
+        assert_eq!(world.requests(), 1);
+    }
+
+    #[test]
+    fn with_an_executor_of_a_few_lines() {
+        for (world, agent) in [expired(), rejected()] {
+            let tokens = block_on(all((0..CALLERS).map(|_| token(agent.clone()))));
+            check(&world, &tokens);
+        }
+    }
+
+    #[test]
+    fn one_task_each_in_any_order() {
+        for order in 0..20 {
+            for (world, agent) in [expired(), rejected()] {
+                let mut executor = Executor::shuffled(world.clone(), order);
+                let outcomes: Vec<_> =
+                    (0..CALLERS).map(|_| executor.spawn(token(agent.clone()))).collect();
+                executor.run();
+                check(&world, &outcomes.iter().map(take).collect::<Vec<_>>());
+            }
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn under_tokio() {
+        for (world, agent) in [expired(), rejected()] {
+            let callers: Vec<_> =
+                (0..CALLERS).map(|_| tokio::spawn(token(agent.clone()))).collect();
+            let mut tokens = Vec::new();
+            for caller in callers {
+                tokens.push(caller.await.unwrap());
+            }
+            check(&world, &tokens);
+        }
+    }
+
+    #[test]
+    fn under_smol() {
+        for (world, agent) in [expired(), rejected()] {
+            let callers: Vec<_> = (0..CALLERS).map(|_| smol::spawn(token(agent.clone()))).collect();
+            check(&world, &smol::block_on(all(callers)));
+        }
+    }
+
+    #[test]
+    fn also_when_they_insist_on_a_newer_token() {
+        let world = World::new();
+        let agent = world.agent();
+        let mut executor = Executor::new(world.clone());
+        let refresh = |agent: Agent<World>| async move { agent.refresh().await };
+        let outcomes: Vec<_> =
+            (0..CALLERS).map(|_| executor.spawn(refresh(agent.clone()))).collect();
+        executor.run();
+        check(&world, &outcomes.iter().map(take).collect::<Vec<_>>());
+        assert_eq!(number(&run(&world, token(agent))), 1);
+        assert_eq!(world.requests(), 1, "nobody asked for another one");
+    }
+
+    #[test]
+    fn also_of_two_agents_on_one_store() {
+        for order in 0..50 {
+            let world = World::new();
+            let store = Faulty::new(world.store());
+            let agents = [world.open(store.clone()), world.open(store)];
+            world.pass(LIFETIME);
+            let mut executor = Executor::shuffled(world.clone(), order);
+            let outcomes: Vec<_> = (0..CALLERS)
+                .zip(agents.iter().cycle())
+                .map(|(_, agent)| executor.spawn(token(agent.clone())))
+                .collect();
+            executor.run();
+            check(&world, &outcomes.iter().map(take).collect::<Vec<_>>());
+            assert!(!world.theft());
+        }
+    }
+}
+
+#[test]
+fn in_the_window_before_expiry_the_old_token_is_given_meanwhile() {
+    let world = World::new();
+    let agent = world.agent();
+    world.pass(LIFETIME - 60);
+    world.hold_answers(true);
+    let mut executor = Executor::new(world.clone());
+    let first = executor.spawn(token(agent.clone()));
+    executor.settle();
+    assert_eq!(world.requests(), 1);
+    assert_eq!(number(&run(&world, token(agent.clone()))), 0);
+    world.hold_answers(false);
+    executor.run();
+    assert_eq!(number(&take(&first)), 1);
+    assert_eq!(number(&run(&world, token(agent))), 1);
+    assert_eq!(world.requests(), 1);
+}
+
+mod callers_that_go_away {
+    use super::*;
+
+    #[test]
+    fn another_one_finishes_what_the_first_began() {
+        let (world, agent) = expired();
+        world.hold_answers(true);
+        let mut executor = Executor::new(world.clone());
+        executor.spawn(token(agent.clone()));
+        executor.settle();
+        let second = executor.spawn(token(agent));
+        executor.settle();
+        assert_eq!(world.requests(), 1, "the server has replaced the refresh token");
+        executor.cancel(0);
+        world.hold_answers(false);
+        executor.run();
+        assert_eq!(number(&take(&second)), 1);
+        assert_eq!((world.requests(), world.theft()), (1, false));
+    }
+
+    #[test]
+    fn a_later_one_finishes_what_all_others_left() {
+        let (world, agent) = expired();
+        world.hold_answers(true);
+        let mut executor = Executor::new(world.clone());
+        for _ in 0..10 {
+            executor.spawn(token(agent.clone()));
+        }
+        executor.settle();
+        (0..10).for_each(|nth| executor.cancel(nth));
+        world.hold_answers(false);
+        // Long after the lease.
+        world.pass(600);
+        assert_eq!(number(&run(&world, token(agent))), 1);
+        assert_eq!((world.requests(), world.theft()), (1, false));
+    }
+
+    #[test]
+    fn at_no_moment_does_that_lose_anything() {
+        let mut moments = 0;
+        loop {
+            let world = World::new();
+            let store = Faulty::new(world.store());
+            let agent = world.open(store);
+            world.pass(LIFETIME);
+            let mut executor = Executor::new(world.clone());
+            let first = executor.spawn(token(agent.clone()));
+            let other = executor.spawn(token(agent.clone()));
+            for _ in 0..moments {
+                executor.poll(0);
+                executor.poll(1);
+            }
+            let done = first.borrow().is_some();
+            executor.cancel(0);
+            executor.run();
+            assert_eq!(number(&take(&other)), 1, "dropped after {moments} polls");
+            assert_eq!((world.requests(), world.theft()), (1, false));
+            // And the other one, too, with nobody else there.
+            let (world, agent) = expired();
+            let mut executor = Executor::new(world.clone());
+            executor.spawn(token(agent.clone()));
+            for _ in 0..moments {
+                executor.poll(0);
+            }
+            executor.cancel(0);
+            assert_eq!(number(&run(&world, token(agent))), 1, "dropped after {moments} polls");
+            assert_eq!((world.requests(), world.theft()), (1, false));
+            if done {
+                break;
+            }
+            moments += 1;
+        }
+        assert!(moments > 10, "only {moments} moments were tried");
+    }
+
+    #[test]
+    fn one_that_is_kept_but_not_polled_any_more_holds_up_nobody() {
+        let (world, agent) = expired();
+        world.hold_answers(true);
+        let mut forgotten = Box::pin(token(agent.clone()));
+        for _ in 0..20 {
+            let mut context = Context::from_waker(Waker::noop());
+            assert!(forgotten.as_mut().poll(&mut context).is_pending());
+        }
+        assert_eq!(world.requests(), 1);
+        world.hold_answers(false);
+        let mut executor = Executor::new(world.clone());
+        let others: Vec<_> = (0..3).map(|_| executor.spawn(token(agent.clone()))).collect();
+        executor.run();
+        assert!(others.iter().all(|other| number(&take(other)) == 1));
+        drop(forgotten);
+        assert_eq!(world.requests(), 1);
+    }
+
+    #[test]
+    fn one_that_is_kept_but_not_polled_any_more_does_not_keep_its_neighbours_asleep() {
+        // All wait before the first is forgotten.
+        let (world, agent) = expired();
+        world.hold_answers(true);
+        let mut forgotten = Box::pin(token(agent.clone()));
+        let mut executor = Executor::new(world.clone());
+        let mut others = Vec::new();
+        for nth in 0..20 {
+            let mut context = Context::from_waker(Waker::noop());
+            assert!(forgotten.as_mut().poll(&mut context).is_pending());
+            if nth == 10 {
+                others.extend((0..3).map(|_| executor.spawn(token(agent.clone()))));
+                executor.settle();
+            }
+        }
+        world.hold_answers(false);
+        executor.run();
+        assert!(others.iter().all(|other| number(&take(other)) == 1));
+    }
+
+    /// A waker that looks at the agent when it is dropped, as one does that is the last to hold a
+    /// task which calls the agent.
+    struct Nosy(Agent<World>);
+
+    impl Wake for Nosy {
+        fn wake(self: Arc<Self>) {}
+    }
+
+    impl Drop for Nosy {
+        fn drop(&mut self) {
+            self.0.with_state(|state| assert!(state.is_some()));
+        }
+    }
+
+    #[test]
+    fn no_waker_is_dropped_while_the_agent_is_locked() {
+        let (done, waiting) = mpsc::channel();
+        std::thread::spawn(move || {
+            let (world, agent) = expired();
+            world.hold_answers(true);
+            let mut changes = agent.changes();
+            let mut first = Box::pin(agent.token());
+            let mut second = Box::pin(agent.token());
+            let mut change = Box::pin(changes.next());
+            for _ in 0..10 {
+                let waker = Waker::from(Arc::new(Nosy(agent.clone())));
+                let mut context = Context::from_waker(&waker);
+                assert!(first.as_mut().poll(&mut context).is_pending());
+                assert!(second.as_mut().poll(&mut context).is_pending());
+                assert!(change.as_mut().poll(&mut context).is_pending());
+            }
+            drop((first, second, change));
+            done.send(()).unwrap();
+        });
+        waiting.recv_timeout(Duration::from_secs(20)).expect("a deadlock");
+    }
+}
+
+mod panics {
+    use super::*;
+
+    /// Has a task panic, and catches it.
+    fn panics(world: &World, agent: &Agent<World, Faulty>) {
+        let (world, agent) = (world.clone(), agent.clone());
+        let caller = std::thread::spawn(move || run(&world, token(agent)));
+        assert!(caller.join().is_err(), "nobody panicked");
+    }
+
+    fn world() -> (World, Faulty, Agent<World, Faulty>) {
+        let world = World::new();
+        let store = Faulty::new(world.store());
+        let agent = world.open(store.clone());
+        world.pass(LIFETIME);
+        (world, store, agent)
+    }
+
+    #[test]
+    fn of_the_host_are_recovered_from() {
+        for fate in [Fate::Panics, Fate::PanicsAtOnce] {
+            let (world, _, agent) = world();
+            world.fates([fate]);
+            panics(&world, &agent);
+            assert_eq!(number(&run(&world, token(agent))), 1, "after {fate:?}");
+            assert_eq!((world.requests(), world.theft()), (1, false));
+        }
+    }
+
+    #[test]
+    fn of_the_host_leave_nobody_waiting() {
+        for fate in [Fate::Panics, Fate::PanicsAtOnce] {
+            let (world, _, agent) = world();
+            world.fates([fate]);
+            let mut executor = Executor::new(world.clone());
+            executor.spawn({
+                let agent = agent.clone();
+                async move {
+                    let mut caller = Box::pin(agent.token());
+                    core::future::poll_fn(|context| {
+                        let poll = || caller.as_mut().poll(context).is_ready();
+                        match std::panic::catch_unwind(core::panic::AssertUnwindSafe(poll)) {
+                            Ok(ready) => {
+                                assert!(!ready, "nobody panicked");
+                                Poll::Pending
+                            }
+                            Err(_) => Poll::Ready(()),
+                        }
+                    })
+                    .await;
+                }
+            });
+            let other = executor.spawn(token(agent));
+            executor.run();
+            assert_eq!(number(&take(&other)), 1, "after {fate:?}");
+        }
+    }
+
+    #[test]
+    fn of_the_store_are_recovered_from() {
+        for fault in [Fault::Panics, Fault::PanicsAtOnce] {
+            // In the first operation, which loads; in the second, which takes the lease; in the
+            // third, which saves the new tokens.
+            for before in 0..3 {
+                let (world, store, agent) = world();
+                store.faults((0..before).map(|_| Fault::None).chain([fault]));
+                panics(&world, &agent);
+                assert_eq!(number(&run(&world, token(agent))), 1, "{fault:?} after {before}");
+                assert_eq!((world.requests(), world.theft()), (1, false));
+            }
+        }
+    }
+}
+
+mod stores {
+    use super::*;
+
+    fn world() -> (World, Faulty, Agent<World, Faulty>) {
+        let world = World::new();
+        let store = Faulty::new(world.store());
+        let agent = world.open(store.clone());
+        (world, store, agent)
+    }
+
+    #[test]
+    fn one_that_fails_is_asked_again() {
+        for fault in [Fault::Fails, Fault::FailsLate] {
+            for before in 0..3 {
+                let (world, store, agent) = world();
+                world.pass(LIFETIME);
+                store.faults((0..before).map(|_| Fault::None).chain([fault, fault]));
+                assert_eq!(number(&run(&world, token(agent.clone()))), 1, "{fault:?} {before}");
+                run(&world, async move { agent.settle().await }).unwrap();
+                assert_eq!((world.requests(), world.theft()), (1, false));
+                assert!(matches!(stored(&store.store), State::Authorized(_)));
+            }
+        }
+    }
+
+    #[test]
+    fn one_that_is_down_is_an_outage() {
+        let (world, store, agent) = world();
+        store.faults([Fault::Fails; 50]);
+        assert_eq!(outage(&run(&world, token(agent))), Some(Outage::Store));
+        assert!(world.seconds() <= PATIENCE.as_secs());
+        assert_eq!(world.requests(), 0);
+    }
+
+    #[test]
+    fn one_that_is_down_stops_nobody_whose_token_is_good() {
+        let (world, store, agent) = world();
+        assert_eq!(number(&run(&world, token(agent.clone()))), 0);
+        let old = run(&world, token(agent.clone())).unwrap();
+        reject(&world, &agent, &old);
+        // The lease is taken; then the store goes down.
+        store.faults([Fault::None, Fault::None].into_iter().chain([Fault::Fails; 50]));
+        assert_eq!(number(&run(&world, token(agent.clone()))), 1);
+        for _ in 0..10 {
+            world.pass(1);
+            assert_eq!(number(&run(&world, token(agent.clone()))), 1);
+        }
+        assert_eq!((world.requests(), world.theft()), (1, false));
+    }
+
+    #[test]
+    fn one_that_hangs_does_not_outlast_a_callers_patience() {
+        let (world, store, agent) = world();
+        store.faults([Fault::Hangs]);
+        let mut executor = Executor::new(world.clone());
+        let callers: Vec<_> = (0..3).map(|_| executor.spawn(token(agent.clone()))).collect();
+        executor.run();
+        for caller in &callers {
+            assert!(matches!(take(caller), Err(error) if error.is_retryable()));
+        }
+        assert!(world.seconds() >= PATIENCE.as_secs());
+        assert!(world.seconds() <= PATIENCE.as_secs() + 2);
+    }
+
+    #[test]
+    fn one_that_hangs_while_saving_stops_nobody_whose_token_is_good() {
+        let (world, store, agent) = world();
+        world.pass(LIFETIME);
+        // It loads and leases, and then never says whether the new tokens are saved.
+        store.faults([Fault::None, Fault::None, Fault::Hangs]);
+        let mut executor = Executor::new(world.clone());
+        let callers: Vec<_> = (0..3).map(|_| executor.spawn(token(agent.clone()))).collect();
+        executor.run();
+        assert!(callers.iter().all(|caller| number(&take(caller)) == 1));
+        assert_eq!(number(&run(&world, token(agent))), 1);
+        assert_eq!(world.requests(), 1);
+    }
+
+    #[test]
+    fn a_conflict_adopts_what_another_process_has_stored() {
+        let (world, store, agent) = world();
+        let other = world.open(Arc::clone(&store.store));
+        assert_eq!(number(&run(&world, token(agent.clone()))), 0);
+        let refreshed = run(&world, async move { other.refresh().await });
+        assert_eq!(number(&refreshed), 1);
+        world.pass(LIFETIME - 1);
+        let refreshed = run(&world, async move { agent.refresh().await });
+        assert_eq!(number(&refreshed), 1, "what the other one has got is newer");
+        assert_eq!((world.requests(), world.theft()), (1, false));
+    }
+
+    #[test]
+    fn a_deleted_login_is_over() {
+        let (world, store, agent) = world();
+        assert_eq!(number(&run(&world, token(agent.clone()))), 0);
+        let (version, _) = block_on(store.store.load("login")).unwrap().unwrap();
+        assert!(block_on(store.store.swap("login", Some(version), None)).is_ok());
+        world.pass(LIFETIME);
+        let asked = run(&world, token(agent));
+        assert_eq!(ended(&asked), Some(&Reason::NotStarted), "{asked:?}");
+    }
+
+    #[test]
+    fn an_empty_one_has_no_login_until_somebody_logs_in() {
+        let world = World::new();
+        let agent = world.open(Arc::new(MemoryStore::new()));
+        let asked = run(&world, token(agent.clone()));
+        assert_eq!(ended(&asked), Some(&Reason::NotStarted));
+        assert!(asked.unwrap_err().needs_login());
+        let login = world.login();
+        let (world, agent) = (&world, &agent);
+        let logging_in = agent.clone();
+        run(world, async move { logging_in.log_in(login).await }).unwrap();
+        assert_eq!(number(&run(world, token(agent.clone()))), 0);
+    }
+}
+
+mod patience {
+    use super::*;
+
+    #[test]
+    fn is_shorter_than_a_server_that_hangs() {
+        let world = World::new();
+        let agent = world.agent().with_patience(Duration::from_secs(5));
+        world.pass(LIFETIME);
+        world.fates([Fate::Hangs]);
+        let begun = world.seconds();
+        let mut executor = Executor::new(world.clone());
+        let callers: Vec<_> = (0..3).map(|_| executor.spawn(token(agent.clone()))).collect();
+        executor.run();
+        for caller in &callers {
+            let asked = take(caller);
+            assert!(matches!(&asked, Err(error) if error.is_retryable()), "{asked:?}");
+        }
+        let waited = world.seconds() - begun;
+        assert!((5..=7).contains(&waited), "they waited for {waited} seconds");
+        assert_eq!(world.requests(), 1);
+        // The attempt goes on without them, and a more patient program gets its token.
+        for _ in 0..30 {
+            world.pass(1);
+        }
+        assert_eq!(number(&run(&world, token(agent))), 1);
+        assert_eq!((world.requests(), world.theft()), (2, false));
+    }
+
+    #[test]
+    fn ends_with_the_old_token_where_that_is_good() {
+        let world = World::new();
+        let agent = world.agent().with_patience(Duration::from_secs(5));
+        world.pass(LIFETIME - 60);
+        world.fates([Fate::Hangs]);
+        let asked = run(&world, token(agent));
+        assert_eq!(number(&asked), 0);
+        assert!(world.seconds() <= LIFETIME - 60 + 7);
+    }
+
+    #[test]
+    fn outlasts_a_server_that_is_down_for_a_moment() {
+        let (world, agent) = expired();
+        world.fates([Fate::Unsent, Fate::Unavailable, Fate::Unsent]);
+        assert_eq!(number(&run(&world, token(agent))), 1);
+        assert_eq!((world.requests(), world.theft()), (2, false));
+    }
+
+    #[test]
+    fn ends_when_the_server_stays_down() {
+        let (world, agent) = expired();
+        world.fates([Fate::Unavailable; 50]);
+        let begun = world.seconds();
+        let asked = run(&world, token(agent));
+        assert!(matches!(outage(&asked), Some(Outage::Status(_))), "{asked:?}");
+        assert!(world.seconds() - begun <= PATIENCE.as_secs());
+    }
+
+    #[test]
+    fn of_a_thousand_callers_costs_one_request_per_attempt() {
+        let (world, agent) = expired();
+        world.fates([Fate::Unavailable; 3]);
+        let mut executor = Executor::new(world.clone());
+        let callers: Vec<_> = (0..CALLERS).map(|_| executor.spawn(token(agent.clone()))).collect();
+        executor.run();
+        assert!(callers.iter().all(|caller| number(&take(caller)) == 1));
+        assert_eq!(world.requests(), 4);
+    }
+}
+
+#[test]
+fn an_answer_that_was_lost_ends_the_login_and_says_so() {
+    let (world, agent) = expired();
+    world.fates([Fate::AnswerLost]);
+    let asked = run(&world, token(agent.clone()));
+    assert!(matches!(&asked, Err(Error::Denied(denied)) if denied.error() == "invalid_grant"));
+    let asked = run(&world, token(agent));
+    assert_eq!(ended(&asked), Some(&Reason::AnswerLost), "{asked:?}");
+    assert_eq!(world.requests(), 2);
+}
+
+mod signing_out {
+    use super::*;
+
+    async fn sign_out<H: Host, S: Store>(agent: Agent<H, S>) -> Result<(), Error> {
+        agent.sign_out().await
+    }
+
+    #[test]
+    fn revokes_the_tokens_and_ends_the_login() {
+        let world = World::new();
+        let store = world.store();
+        let agent = world.open(Arc::clone(&store));
+        run(&world, sign_out(agent.clone())).unwrap();
+        assert_eq!(world.revoked(), ["refresh-0", "access-0"]);
+        assert!(matches!(
+            stored(&store),
+            State::Unauthorized(ended) if *ended.reason() == Reason::SignedOut
+        ));
+        let asked = run(&world, token(agent));
+        assert_eq!(ended(&asked), Some(&Reason::SignedOut));
+    }
+
+    #[test]
+    fn waits_for_a_refresh_and_revokes_what_it_brought() {
+        let (world, agent) = expired();
+        world.hold_answers(true);
+        let mut executor = Executor::new(world.clone());
+        let caller = executor.spawn(token(agent.clone()));
+        executor.settle();
+        let signed_out = executor.spawn(sign_out(agent));
+        executor.settle();
+        world.hold_answers(false);
+        executor.run();
+        assert_eq!(number(&take(&caller)), 1);
+        take(&signed_out).unwrap();
+        assert_eq!(world.revoked(), ["refresh-1", "access-1"]);
+    }
+
+    #[test]
+    fn goes_on_when_who_asked_for_it_is_gone() {
+        for moments in 0..12 {
+            let world = World::new();
+            let store = world.store();
+            let agent = world.open(Faulty::new(Arc::clone(&store)));
+            let mut executor = Executor::new(world.clone());
+            executor.spawn(sign_out(agent.clone()));
+            (0..moments).for_each(|_| executor.poll(0));
+            executor.cancel(0);
+            run(&world, sign_out(agent)).unwrap();
+            assert_eq!(world.revoked(), ["refresh-0", "access-0"], "after {moments} polls");
+        }
+    }
+}
+
+#[test]
+fn logging_in_replaces_the_login_and_saves_it() {
+    let world = World::new();
+    let store = world.store();
+    let agent = world.open(Arc::clone(&store));
+    let old = run(&world, token(agent.clone())).unwrap();
+    let login = world.login();
+    let new = login.login();
+    let logging_in = agent.clone();
+    run(&world, async move { logging_in.log_in(login).await }).unwrap();
+    let token = run(&world, token(agent.clone())).unwrap();
+    assert_eq!(token.generation().login(), new);
+    assert_ne!(old.generation().login(), new);
+    assert_eq!(stored(&store).login(), new);
+    assert_eq!(agent.challenged(old.generation(), &invalid_token()), Challenged::Superseded);
+}
+
+mod changes {
+    use super::*;
+
+    /// Has a watcher listen while something happens.
+    fn heard<S: Store + 'static>(
+        world: &World,
+        agent: &Agent<World, S>,
+        happens: impl Future<Output = ()> + 'static,
+    ) -> Vec<Change> {
+        let mut changes = agent.changes();
+        let mut executor = Executor::new(world.clone());
+        let list = Rc::new(core::cell::RefCell::new(Vec::new()));
+        let log = Rc::clone(&list);
+        executor.spawn(async move {
+            loop {
+                let change = changes.next().await;
+                log.borrow_mut().push(change);
+            }
+        });
+        executor.settle();
+        let done = executor.spawn(happens);
+        while done.borrow().is_none() {
+            executor.settle();
+            assert!(done.borrow().is_some() || world.pass_to_next(), "nothing happens");
+        }
+        executor.settle();
+        list.take()
+    }
+
+    #[test]
+    fn tell_of_new_tokens_and_of_the_end() {
+        let world = World::new();
+        let agent = world.agent();
+        let first = run(&world, token(agent.clone())).unwrap().generation();
+        let happens = {
+            let agent = agent.clone();
+            async move {
+                agent.refresh().await.unwrap();
+                pause().await;
+                agent.refresh().await.unwrap();
+                pause().await;
+                agent.sign_out().await.unwrap();
+            }
+        };
+        let changes = heard(&world, &agent, happens);
+        let generations: Vec<_> = changes
+            .iter()
+            .filter_map(|change| match change {
+                Change::Tokens(generation) => Some(generation.number()),
+                _ => None,
+            })
+            .collect();
+        let next = first.number() + 1;
+        assert_eq!(generations, [next, next + 1]);
+        assert_eq!(changes.last(), Some(&Change::Ended(Reason::SignedOut)));
+        assert_eq!(changes.len(), 3);
+    }
+
+    #[test]
+    fn tell_that_the_server_has_ended_the_login() {
+        let (world, agent) = expired();
+        world.fates([Fate::AnswerLost]);
+        let asking = agent.clone();
+        let changes = heard(&world, &agent, async move { drop(asking.token().await) });
+        assert_eq!(changes.last(), Some(&Change::Ended(Reason::AnswerLost)), "{changes:?}");
+    }
+
+    #[test]
+    fn tell_that_a_token_which_nothing_renews_has_expired() {
+        let world = World::new();
+        let store = Arc::new(MemoryStore::new());
+        let agent = world.open(store);
+        let login = world.login_with("");
+        let (logging_in, asking) = (agent.clone(), agent.clone());
+        run(&world, async move { logging_in.log_in(login).await }).unwrap();
+        world.pass(LIFETIME);
+        let changes = heard(&world, &agent, async move {
+            assert_eq!(ended(&asking.token().await), Some(&Reason::TokenExpired));
+        });
+        assert_eq!(changes, [Change::Ended(Reason::TokenExpired)]);
+    }
+}
+
+mod attaching {
+    use super::*;
+
+    fn request(uri: &str) -> Request<()> {
+        Request::get(uri).body(()).unwrap()
+    }
+
+    #[test]
+    fn is_for_the_named_origins_only() {
+        let world = World::new();
+        let agent = world.agent();
+        let named = Origins::new(["https://api.example", "http://127.0.0.1:8080"]).unwrap();
+        for (uri, allowed) in [
+            ("https://api.example/me", true),
+            ("https://API.example:443/", true),
+            ("http://127.0.0.1:8080/", true),
+            ("http://api.example/me", false),
+            ("https://api.example:8443/me", false),
+            ("https://api.example.evil.example/me", false),
+            ("https://evil.example/?https://api.example", false),
+            ("http://127.0.0.1:8081/", false),
+            ("/me", false),
+        ] {
+            let agent = agent.clone();
+            assert_eq!(named.contain(&uri.parse().unwrap()), allowed, "{uri}");
+            let mut request = request(uri);
+            let attached = block_on(agent.attach(&mut request));
+            assert_eq!(attached, Err(Misuse::Origin.into()), "no origin is named: {uri}");
+            assert!(request.headers().is_empty());
+        }
+        let agent = world.agent().with_origins(named);
+        let mut request = request("https://api.example/me");
+        assert!(block_on(agent.attach(&mut request)).is_ok());
+        assert_eq!(request.headers()["authorization"], "Bearer access-0");
+        assert!(request.headers()["authorization"].is_sensitive());
+    }
+
+    #[test]
+    fn a_refusal_is_worth_a_retry_where_it_asks_for_another_token() {
+        let world = World::new();
+        let agent = world.agent();
+        let token = run(&world, token(agent.clone())).unwrap();
+        let mut headers = HeaderMap::new();
+        headers.append("www-authenticate", HeaderValue::from_static("Basic realm=\"x\""));
+        let retry = |status, headers: &_| agent.should_retry(token.generation(), status, headers);
+        world.pass(OLD_ENOUGH);
+        assert!(!retry(StatusCode::UNAUTHORIZED, &headers));
+        let challenge = HeaderValue::from_static("Bearer error=\"invalid_token\"");
+        headers.append("www-authenticate", challenge);
+        assert!(!retry(StatusCode::FORBIDDEN, &headers));
+        assert!(retry(StatusCode::UNAUTHORIZED, &headers));
+    }
+}
+
+mod executors {
+    use super::*;
+
+    type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+    /// What a library writes that is generic over its users' hosts and stores.
+    fn boxed<H, S>(agent: Agent<H, S>) -> Boxed<Asked>
+    where
+        H: Host<Sending: Send, Sleeping: Send> + Send + Sync + 'static,
+        S: Store<Loading: Send, Swapping: Send> + Send + Sync + 'static,
+    {
+        Box::pin(async move {
+            agent.settle().await?;
+            agent.refresh().await?;
+            let mut request = Request::new(());
+            drop(agent.attach(&mut request).await);
+            agent.token().await
+        })
+    }
+
+    fn boxed_changes<H, S>(agent: Agent<H, S>) -> Boxed<Change>
+    where
+        H: Host<Sending: Send, Sleeping: Send> + Send + Sync + 'static,
+        S: Store<Loading: Send, Swapping: Send> + Send + Sync + 'static,
+    {
+        Box::pin(async move { agent.changes().next().await })
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_boxed_future_over_any_host_is_send() {
+        let world = World::new();
+        let agent = world.open(Faulty::new(world.store()));
+        let change = tokio::spawn(boxed_changes(agent.clone()));
+        assert_eq!(number(&tokio::spawn(boxed(agent)).await.unwrap()), 1);
+        assert!(matches!(change.await.unwrap(), Change::Tokens(_)));
+    }
+
+    /// A host that stays on its thread, as in a browser.
+    #[derive(Clone)]
+    struct Local(Rc<World>);
+
+    impl Host for Local {
+        type Sending = Pin<Box<dyn Future<Output = Result<Response<Vec<u8>>, Lost>>>>;
+        type Sleeping = Pin<Box<dyn Future<Output = ()>>>;
+
+        fn send(&self, request: Request<Body>, deadline: Timestamp) -> Self::Sending {
+            let host = Rc::clone(&self.0);
+            Box::pin(async move { host.send(request, deadline).await })
+        }
+
+        fn sleep_until(&self, at: Timestamp) -> Self::Sleeping {
+            let host = Rc::clone(&self.0);
+            Box::pin(async move { host.sleep_until(at).await })
+        }
+
+        fn now(&self) -> Timestamp {
+            self.0.now()
+        }
+    }
+
+    fn local() -> (World, Agent<Local>) {
+        let world = World::new();
+        let mut seed = oauth2_proto::Seed::new(&mut rand::rng()).unwrap();
+        let host = Local(Rc::new(world.clone()));
+        let agent = Agent::new(world.client(), host, &mut seed, world.login()).unwrap();
+        world.pass(LIFETIME);
+        world.fates([Fate::Unavailable]);
+        (world, agent)
+    }
+
+    #[test]
+    fn a_host_that_is_not_send_works() {
+        let (world, agent) = local();
+        let mut executor = Executor::new(world.clone());
+        let callers: Vec<_> = (0..CALLERS).map(|_| executor.spawn(token(agent.clone()))).collect();
+        executor.run();
+        assert!(callers.iter().all(|caller| number(&take(caller)) == 1));
+        assert_eq!(world.requests(), 2);
+    }
+
+    #[test]
+    fn a_host_that_is_not_send_works_under_smol_and_tokio() {
+        let (world, agent) = local();
+        let local = smol::LocalExecutor::new();
+        let callers: Vec<_> = (0..CALLERS).map(|_| local.spawn(token(agent.clone()))).collect();
+        let clock = world.clone();
+        let ticking = local.spawn(async move {
+            loop {
+                clock.pass(1);
+                smol::future::yield_now().await;
+            }
+        });
+        let tokens = smol::block_on(local.run(all(callers)));
+        assert!(tokens.iter().all(|token| number(token) == 1));
+        drop(ticking);
+
+        let (world, agent) = self::local();
+        let tokens = tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(
+            tokio::task::LocalSet::new().run_until(async move {
+                let callers: Vec<_> =
+                    (0..CALLERS).map(|_| tokio::task::spawn_local(token(agent.clone()))).collect();
+                tokio::task::spawn_local(async move {
+                    loop {
+                        world.pass(1);
+                        tokio::task::yield_now().await;
+                    }
+                });
+                all(callers).await
+            }),
+        );
+        assert!(tokens.into_iter().all(|token| number(&token.unwrap()) == 1));
+    }
+}
+
+/// Polls a future so many times at most, and drops it then.
+async fn impatient<T>(polls: u32, future: impl Future<Output = T>) -> Option<T> {
+    let mut future = core::pin::pin!(future);
+    let mut left = polls;
+    core::future::poll_fn(|context| match future.as_mut().poll(context) {
+        Poll::Ready(value) => Poll::Ready(Some(value)),
+        Poll::Pending if left == 0 => Poll::Ready(None),
+        Poll::Pending => {
+            left -= 1;
+            Poll::Pending
+        }
+    })
+    .await
+}
+
+#[test]
+fn many_threads_with_callers_that_come_and_go_lose_neither_wake_ups_nor_tokens() {
+    const TASKS: u64 = 64;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(4)
+        .enable_time()
+        .build()
+        .unwrap();
+    let seed: u64 = rand::random();
+    println!("seed {seed}");
+    runtime.block_on(async move {
+        let world = World::new();
+        let store = Faulty::new(world.store());
+        let agent = world.open(store).with_patience(Duration::from_secs(1_000_000));
+        let clock = world.clone();
+        let ticking = tokio::spawn(async move {
+            loop {
+                clock.pass(1);
+                tokio::time::sleep(Duration::from_micros(200)).await;
+            }
+        });
+        let tasks = (0..TASKS).map(|nth| {
+            let (agent, world) = (agent.clone(), world.clone());
+            let mut random = StdRng::seed_from_u64(seed.wrapping_add(nth));
+            tokio::spawn(async move {
+                for _ in 0..100 {
+                    let polls = random.random_range(0..12);
+                    let asked = match random.random_range(0..20) {
+                        0 => impatient(polls, agent.refresh()).await,
+                        1..=9 => impatient(polls, agent.token()).await,
+                        _ => Some(agent.token().await),
+                    };
+                    if let Some(asked) = asked {
+                        let token = asked.unwrap();
+                        if random.random_range(0..100) == 0 {
+                            let _ = agent.challenged(token.generation(), &invalid_token());
+                        }
+                    }
+                    if random.random_range(0..50) == 0 {
+                        world.fates([Fate::Unsent, Fate::Unavailable]);
+                    }
+                    tokio::task::yield_now().await;
+                }
+            })
+        });
+        let tasks: Vec<_> = tasks.collect();
+        let finished = tokio::time::timeout(Duration::from_secs(120), all(tasks)).await;
+        for task in finished.expect("a wake-up was lost") {
+            task.unwrap();
+        }
+        ticking.abort();
+        assert!(!world.theft(), "a refresh token was used twice");
+    });
+}
