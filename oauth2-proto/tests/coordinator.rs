@@ -1327,6 +1327,31 @@ fn a_rejected_token_is_not_given_while_another_process_refreshes() {
 }
 
 #[test]
+fn a_rejected_token_is_not_given_after_an_own_refusal_gave_way_to_another_process() {
+    let mut world = Scenario::new();
+    let mut store = Store::holding(world.authorized());
+    let (mut late, mut other) = (Process::new(&mut world), Process::new(&mut world));
+    let generation = late.generation(&mut store, world.now);
+    world.pass(3541);
+    let ask = late.token(world.now, 600);
+    late.sends(&ask, &mut store, &mut world.now);
+    world.pass(30);
+    let other_ask = other.token(world.now, 600);
+    other.sends(&other_ask, &mut store, &mut world.now);
+    late.coordinator.challenged(generation, &invalid_token(), world.now);
+    // By itself, it would be the end of the login: but the other one holds the lease.
+    late.coordinator.received(&refusal("invalid_grant"), world.now);
+    for _ in 0..10 {
+        match late.poll(&ask, &mut store, world.now) {
+            Did::Load | Did::Swap(..) => {}
+            Did::Wait(_) | Did::Refused(_) => return,
+            other => panic!("{other:?} although the token was rejected"),
+        }
+    }
+    panic!("this coordinator goes in circles")
+}
+
+#[test]
 fn a_rejected_token_that_another_process_has_replaced_is_not_refreshed_again() {
     let mut world = Scenario::new();
     let mut store = Store::holding(world.authorized());

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use http::{Request, Response};
 use oauth2_proto::{
     Authorizing, Body, Challenged, Coordinator, Effect, Error, Expired, Generation, Given, Lost,
-    Reason, Received, Seed, Session, State, Step, Swapped, Ticket, Timestamp, Unknown, Version,
+    Reason, Received, Seed, Session, State, Step, Swapped, Ticket, Timestamp, Version,
 };
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
@@ -285,6 +285,8 @@ struct Model {
     reason: Reason,
     forced: bool,
     signed_out: bool,
+    /// The refresh token that was taken last, whatever has become of the login since.
+    learned: Option<String>,
 }
 
 impl Model {
@@ -317,6 +319,7 @@ impl Model {
             reason: Reason::NotStarted,
             forced: false,
             signed_out: false,
+            learned: (setting.login == Login::Person).then(|| "refresh-2".into()),
         };
         if model.shape == Shape::Holding && setting.lifetime == Some(0) {
             model.failed(0, world.now);
@@ -346,7 +349,7 @@ impl Model {
     }
 
     fn failed(&mut self, retry_after: u64, now: Timestamp) {
-        let own = [1, 2, 4, 8, 16, 32].get(self.failures as usize).copied().unwrap_or(60_u64);
+        let own = (1_u64 << self.failures.min(6)).min(60);
         self.failures += 1;
         self.not_before = Some(now.after(Duration::from_secs(own.max(retry_after.min(3600)))));
     }
@@ -379,6 +382,7 @@ impl Model {
                 refresh.clone().or_else(|| self.held.as_ref().and_then(|held| held.refresh.clone()))
             }
         };
+        self.learned.clone_from(&refresh);
         self.held = Some(Held {
             access: access.clone(),
             refresh,
@@ -736,7 +740,7 @@ impl Play {
         assert_eq!(json(&reload(state)), stored, "what is stored is what is loaded");
         // What the server still honours is still held, unless it was given up by law.
         let given_up = self.model.signed_out || self.model.reason == Reason::Unexplained;
-        if let Some(refresh) = self.model.held.as_ref().and_then(|held| held.refresh.as_ref()) {
+        if let Some(refresh) = &self.model.learned {
             let honoured = self.world.server.honours(refresh, self.clock.servers());
             assert!(given_up || !honoured || stored.contains(refresh.as_str()));
         }
@@ -771,6 +775,534 @@ impl Play {
     }
 }
 
+// Several processes over one store
+
+#[derive(Clone, Debug)]
+enum Deed {
+    /// A caller of this process asks; one effect is begun.
+    Poll(usize, Wanted),
+    /// A caller asks, and the store does its best until something else is needed.
+    Work(usize, Wanted),
+    /// The store comes back to this process.
+    Answer(usize, Mood),
+    /// The request of this process meets its fate at the server.
+    Arrive(usize, Fate),
+    /// It does, and its outcome comes back.
+    Return(usize, Fate),
+    /// Whoever executed an effect of this process is gone.
+    Abandon(usize),
+    /// A write that nobody waits for any more is done after all.
+    Ghost,
+    /// A request that nobody waits for any more arrives after all.
+    Orphan,
+    Pass(u64),
+    Jump(i64),
+    Challenge(usize),
+    SignOut(usize),
+    Crash(usize),
+    EndedByServer,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Wanted {
+    Token(u64),
+    Newer,
+    Settled,
+}
+
+/// How the store treats a call.
+#[derive(Clone, Copy, Debug)]
+enum Mood {
+    Well,
+    Fails(Fault),
+    /// It fails, and is done later.
+    Late,
+}
+
+fn deeds() -> impl Strategy<Value = Deed> {
+    let who = || 0..3_usize;
+    let wanted = || {
+        prop_oneof![
+            8 => (0..60_u64).prop_map(Wanted::Token),
+            1 => Just(Wanted::Newer),
+            1 => Just(Wanted::Settled),
+        ]
+    };
+    let store = prop_oneof![
+        6 => Just(Mood::Well),
+        1 => Just(Mood::Fails(Fault::Done)),
+        1 => Just(Mood::Fails(Fault::Undone)),
+        1 => Just(Mood::Late),
+    ];
+    prop_oneof![
+        6 => (who(), wanted()).prop_map(|(who, wanted)| Deed::Poll(who, wanted)),
+        12 => (who(), wanted()).prop_map(|(who, wanted)| Deed::Work(who, wanted)),
+        6 => (who(), store).prop_map(|(who, store)| Deed::Answer(who, store)),
+        2 => (who(), fates()).prop_map(|(who, fate)| Deed::Arrive(who, fate)),
+        10 => (who(), fates()).prop_map(|(who, fate)| Deed::Return(who, fate)),
+        1 => who().prop_map(Deed::Abandon),
+        1 => Just(Deed::Ghost),
+        1 => Just(Deed::Orphan),
+        8 => spans().prop_map(Deed::Pass),
+        1 => jumps().prop_map(Deed::Jump),
+        2 => who().prop_map(Deed::Challenge),
+        1 => who().prop_map(Deed::SignOut),
+        1 => who().prop_map(Deed::Crash),
+        1 => Just(Deed::EndedByServer),
+    ]
+}
+
+/// What a process is waiting for.
+#[derive(Debug)]
+enum Doing {
+    Nothing,
+    Loading,
+    Swapping(Option<Version>, Box<State>),
+    /// One of the requests on the wire.
+    Sending(usize),
+}
+
+struct Peer {
+    coordinator: Coordinator,
+    doing: Doing,
+    /// The access tokens that were rejected in this process.
+    rejected: BTreeSet<String>,
+    used: Option<(Generation, String)>,
+    /// It has heard something and not yet been asked to save it.
+    unsettled: bool,
+}
+
+/// A request on the wire.
+struct Letter {
+    request: Request<Body>,
+    /// Which tokens it asks with: how many answers had brought some.
+    generation: Option<u64>,
+    sent_at: Timestamp,
+    over_at: u64,
+    came: Option<Outcome>,
+    /// Its outcome has been reported, or will never be.
+    done: bool,
+}
+
+/// Several processes, one store, one server.
+struct Fleet {
+    setting: Setting,
+    world: Scenario,
+    clock: Clock,
+    store: Store,
+    peers: Vec<Peer>,
+    wire: Vec<Letter>,
+    ghosts: Vec<(Option<Version>, Box<State>)>,
+    /// When each access token expires.
+    expiries: BTreeMap<String, Option<Timestamp>>,
+    /// The refresh tokens that some process has taken, and that may not be lost.
+    learned: BTreeSet<String>,
+    /// Something has gone wrong that excuses doubt.
+    disturbed: bool,
+    unreadable: u32,
+    errors: BTreeSet<String>,
+    given_up: bool,
+    /// A sign-out is stored.
+    sealed: bool,
+}
+
+/// How many answers have brought tokens, as a stored state tells it.
+fn generation(state: &State) -> u64 {
+    let text = json(state);
+    let number = text.split_once(r#""number":"#).map_or("", |(_, rest)| rest);
+    let digits: String = number.chars().take_while(char::is_ascii_digit).collect();
+    digits.parse().unwrap_or_else(|_| panic!("{text} has no generation"))
+}
+
+impl Fleet {
+    fn new(setting: Setting, peers: usize) -> Self {
+        let (mut world, state) = setting.world();
+        let expires_at = setting.lifetime.map(|lifetime| {
+            Timestamp::from_unix_seconds(START).after(Duration::from_secs(lifetime))
+        });
+        let mut fleet = Self {
+            setting,
+            clock: Clock::new(),
+            store: Store::holding(state),
+            peers: Vec::new(),
+            wire: Vec::new(),
+            ghosts: Vec::new(),
+            expiries: ["access-2", "access-3"].map(|token| (token.into(), expires_at)).into(),
+            learned: BTreeSet::new(),
+            disturbed: false,
+            unreadable: 0,
+            errors: BTreeSet::new(),
+            given_up: false,
+            sealed: false,
+            world: {
+                world.now = Timestamp::from_unix_seconds(START);
+                world
+            },
+        };
+        if setting.login == Login::Person {
+            fleet.learned.insert("refresh-2".into());
+        }
+        for _ in 0..peers {
+            let peer = fleet.peer();
+            fleet.peers.push(peer);
+        }
+        fleet
+    }
+
+    fn peer(&mut self) -> Peer {
+        let Ok(mut seed) = Seed::new(&mut self.world.rng);
+        Peer {
+            coordinator: Coordinator::new(Arc::clone(&self.world.client), &mut seed),
+            doing: Doing::Nothing,
+            rejected: BTreeSet::new(),
+            used: None,
+            unsettled: false,
+        }
+    }
+
+    fn happen(&mut self, deed: &Deed) {
+        match *deed {
+            Deed::Poll(who, wanted) => {
+                let who = who % self.peers.len();
+                self.poll(who, wanted);
+            }
+            Deed::Work(who, wanted) => {
+                let who = who % self.peers.len();
+                self.work(who, wanted);
+            }
+            Deed::Answer(who, how) => {
+                let who = who % self.peers.len();
+                self.disturbed |= !matches!(how, Mood::Well);
+                self.store_answers(who, how);
+            }
+            Deed::Arrive(who, fate) => {
+                if let Doing::Sending(letter) = self.peers[who % self.peers.len()].doing {
+                    self.arrive(letter, fate);
+                }
+            }
+            Deed::Return(who, fate) => {
+                let who = who % self.peers.len();
+                if let Doing::Sending(letter) = self.peers[who].doing {
+                    self.arrive(letter, fate);
+                    self.come_back(who, letter);
+                }
+            }
+            Deed::Abandon(who) => self.abandon(who % self.peers.len()),
+            Deed::Ghost => {
+                if let Some((expected, state)) = self.ghosts.pop() {
+                    assert!(self.store.swap(expected, &state).is_ok());
+                }
+            }
+            Deed::Orphan => {
+                if let Some(letter) = self.wire.iter().position(|letter| letter.came.is_none()) {
+                    self.arrive(letter, Fate::Served);
+                }
+            }
+            Deed::Pass(seconds) => {
+                let busy = self
+                    .peers
+                    .iter()
+                    .any(|peer| peer.unsettled || !matches!(peer.doing, Doing::Nothing));
+                self.disturbed |= busy && seconds >= 5;
+                self.clock.pass(seconds);
+            }
+            Deed::Jump(seconds) => {
+                self.disturbed = true;
+                self.clock.jump(seconds);
+            }
+            Deed::Challenge(who) => self.challenge(who % self.peers.len()),
+            Deed::SignOut(who) => {
+                let who = who % self.peers.len();
+                let peer = &mut self.peers[who];
+                self.given_up |= peer.coordinator.state().is_some();
+                peer.coordinator.sign_out();
+            }
+            Deed::Crash(who) => self.crash(who % self.peers.len()),
+            Deed::EndedByServer => {
+                for token in self.expiries.keys() {
+                    self.world.server.end(token);
+                }
+            }
+        }
+        self.compare();
+    }
+
+    /// Polls once. Says whether the store has something to do.
+    fn poll(&mut self, who: usize, wanted: Wanted) -> Option<Result<String, Error>> {
+        let now = self.clock.now;
+        let peer = &mut self.peers[who];
+        let until = |seconds| now.after(Duration::from_secs(seconds));
+        let ask = match wanted {
+            Wanted::Token(seconds) => peer.coordinator.token(until(seconds)),
+            Wanted::Newer => peer.coordinator.refresh(until(60)).ok()?,
+            Wanted::Settled => peer.coordinator.settled(until(60)),
+        };
+        let busy = !matches!(peer.doing, Doing::Nothing);
+        let (request, deadline) = match peer.coordinator.poll(&ask, now) {
+            Effect::Load => {
+                assert!(!busy, "one effect at a time");
+                peer.doing = Doing::Loading;
+                return None;
+            }
+            Effect::Swap(expected, state) => {
+                assert!(!busy, "one effect at a time");
+                peer.doing = Doing::Swapping(expected, Box::new(reload(state)));
+                return None;
+            }
+            Effect::Send(request, deadline) => (request, deadline),
+            Effect::Wait(until) => {
+                assert!(!busy && until > now, "a wake-up in the past is a hot loop");
+                return None;
+            }
+            Effect::Busy => {
+                assert!(busy, "nobody is at work");
+                return None;
+            }
+            Effect::Give(Ok(Given::Token(token))) => {
+                let (access, generation) = (token.expose().to_owned(), token.generation());
+                let expires_at = self.expiries.get(&access);
+                let expires_at = expires_at.unwrap_or_else(|| panic!("nobody issued {access}"));
+                assert!(expires_at.is_none_or(|at| now < at), "an expired token is given");
+                assert!(!peer.rejected.contains(&access), "a rejected token is given");
+                peer.used = Some((generation, access.clone()));
+                return Some(Ok(access));
+            }
+            Effect::Give(Ok(Given::Settled)) => return Some(Ok(String::new())),
+            Effect::Give(Err(error)) => return Some(Err(error)),
+            other => panic!("{other:?} is unknown to the model"),
+        };
+        assert!(!busy && now < deadline, "a request leaves with time to be answered");
+        let revocation = request.uri().path() == "/revoke";
+        let generation = peer.coordinator.state().filter(|_| !revocation).map(generation);
+        let over_at = self.clock.elapsed + deadline.since(now).as_secs();
+        if generation.is_some() {
+            for rival in self.wire.iter().filter(|rival| rival.generation == generation) {
+                let live = !rival.done && self.clock.elapsed < rival.over_at;
+                assert!(!live, "two requests are on their way at the same time");
+                self.disturbed |= !rival.done;
+            }
+        }
+        peer.doing = Doing::Sending(self.wire.len());
+        self.wire.push(Letter {
+            request,
+            generation,
+            sent_at: now,
+            over_at,
+            came: None,
+            done: false,
+        });
+        None
+    }
+
+    /// Polls as long as only the store is asked.
+    fn work(&mut self, who: usize, wanted: Wanted) -> Option<Result<String, Error>> {
+        for _ in 0..12 {
+            let given = self.poll(who, wanted);
+            match self.peers[who].doing {
+                Doing::Loading | Doing::Swapping(..) => self.store_answers(who, Mood::Well),
+                Doing::Nothing | Doing::Sending(_) => return given,
+            }
+        }
+        panic!("a dozen calls to the store and nothing else: it goes in circles")
+    }
+
+    fn store_answers(&mut self, who: usize, how: Mood) {
+        let now = self.clock.now;
+        let fault = match how {
+            Mood::Well => None,
+            Mood::Fails(fault) => Some(fault),
+            Mood::Late => Some(Fault::Undone),
+        };
+        let peer = &mut self.peers[who];
+        match core::mem::replace(&mut peer.doing, Doing::Nothing) {
+            Doing::Loading => {
+                self.store.faults.extend(fault);
+                peer.coordinator.loaded(self.store.load(), now);
+            }
+            Doing::Swapping(expected, state) => {
+                self.store.faults.extend(fault);
+                let swapped = self.store.swap(expected, &state);
+                peer.coordinator.swapped(swapped, now);
+                peer.unsettled &= !matches!(swapped, Ok(Swapped::Stored(_)));
+                if matches!(how, Mood::Late) {
+                    self.ghosts.push((expected, state));
+                }
+            }
+            other => peer.doing = other,
+        }
+    }
+
+    fn arrive(&mut self, letter: usize, fate: Fate) {
+        let now = self.clock.servers();
+        let letter = &mut self.wire[letter];
+        if letter.came.is_some() {
+            return;
+        }
+        self.disturbed |= fate != Fate::Served;
+        let came = self.world.server.meet(fate, &letter.request, now);
+        if let Outcome::Answer { response, .. } = &came {
+            match said(response) {
+                Said::Tokens { access, lifetime, .. } => {
+                    let expires_at =
+                        lifetime.map(|seconds| letter.sent_at.after(Duration::from_secs(seconds)));
+                    self.expiries.insert(access, expires_at);
+                }
+                Said::Error(error) => {
+                    self.errors.insert(error);
+                }
+                Said::Nothing => self.unreadable += 1,
+                Said::Down { .. } => {}
+            }
+        }
+        letter.came = Some(came);
+    }
+
+    fn come_back(&mut self, who: usize, letter: usize) {
+        let now = self.clock.now;
+        let letter = &mut self.wire[letter];
+        letter.done = true;
+        let peer = &mut self.peers[who];
+        peer.doing = Doing::Nothing;
+        peer.unsettled = true;
+        match letter.came.as_ref() {
+            Some(Outcome::Answer { response, .. }) => {
+                peer.coordinator.received(response, now);
+                if let Said::Tokens { refresh: Some(refresh), .. } = said(response)
+                    && peer.coordinator.state().is_some_and(|state| json(state).contains(&refresh))
+                {
+                    self.learned.insert(refresh);
+                }
+            }
+            Some(Outcome::Lost(how)) => peer.coordinator.lost(*how, now),
+            None => panic!("it has not arrived"),
+        }
+    }
+
+    fn abandon(&mut self, who: usize) {
+        let peer = &mut self.peers[who];
+        self.disturbed = true;
+        peer.coordinator.abandoned(self.clock.now);
+        match core::mem::replace(&mut peer.doing, Doing::Nothing) {
+            Doing::Nothing | Doing::Loading => {}
+            Doing::Swapping(expected, state) => self.ghosts.push((expected, state)),
+            // Its connection is closed, but what has left may still arrive.
+            Doing::Sending(letter) => self.wire[letter].done = true,
+        }
+    }
+
+    fn crash(&mut self, who: usize) {
+        self.disturbed = true;
+        let fresh = self.peer();
+        let crashed = core::mem::replace(&mut self.peers[who], fresh);
+        // Nobody closes the connection: its lease has to keep the others off.
+        if let Doing::Swapping(expected, state) = crashed.doing {
+            self.ghosts.push((expected, state));
+        }
+        // What it had not saved is gone.
+        let unsaved = |refresh: &String| !self.holds(refresh);
+        let lost: Vec<String> = self.learned.iter().filter(|own| unsaved(own)).cloned().collect();
+        lost.iter().for_each(|refresh| {
+            self.learned.remove(refresh);
+        });
+    }
+
+    fn challenge(&mut self, who: usize) {
+        let peer = &mut self.peers[who];
+        let Some((generation, access)) = peer.used.clone() else { return };
+        let heard = peer.coordinator.challenged(generation, &invalid_token(), self.clock.now);
+        if heard == Challenged::Rejected {
+            peer.rejected.insert(access);
+        }
+    }
+
+    /// Whether anybody still has this refresh token.
+    fn holds(&self, refresh: &str) -> bool {
+        let has = |state: &State| json(state).contains(refresh);
+        let stored = self.store.stored.as_ref().is_some_and(|(_, text)| text.contains(refresh));
+        stored || self.peers.iter().any(|peer| peer.coordinator.state().is_some_and(has))
+    }
+
+    /// What holds at every moment.
+    fn compare(&mut self) {
+        if let Some(State::Unauthorized(ended)) = self.store.state() {
+            let program = self.setting.login == Login::Program;
+            let denied = self.errors.contains("invalid_grant");
+            match ended.reason() {
+                Reason::NotStarted => assert!(program),
+                Reason::SignedOut => self.sealed = true,
+                Reason::AnswerLost => assert!(self.disturbed && denied),
+                Reason::Unexplained => {
+                    assert!(self.unreadable >= 3);
+                    self.given_up = true;
+                }
+                Reason::Denied(error) => {
+                    assert!(self.errors.contains(error));
+                    assert!(program || error == "invalid_grant");
+                }
+                Reason::TokenExpired => {
+                    assert_eq!(self.setting.login, Login::PersonWithoutRefreshToken);
+                }
+                other => panic!("nothing can end a login for this reason: {other:?}"),
+            }
+            assert!(!self.sealed || !ended.is_renewable());
+        } else {
+            assert!(!self.sealed, "a login that was signed out is back");
+        }
+        assert!(self.disturbed || self.world.server.reuses == 0, "a refresh token is used twice");
+        // Within a grace period two successors live, and only one of them is kept.
+        if self.given_up || self.setting.grace > 0 {
+            return;
+        }
+        let now = self.clock.servers();
+        for refresh in &self.learned {
+            let lost = self.world.server.honours(refresh, now) && !self.holds(refresh);
+            assert!(!lost, "{refresh} is honoured, and nobody has it any more");
+        }
+    }
+
+    /// With a store, a server and a clock that work, every process gets a token or knows why not.
+    fn recover(&mut self) {
+        // Nobody dawdles with what it has heard.
+        for who in 0..self.peers.len() {
+            self.finish(who, Wanted::Settled);
+        }
+        for who in 0..self.peers.len() {
+            match self.finish(who, Wanted::Token(100_000)) {
+                None => assert!(self.setting.lifetime.is_some_and(|seconds| seconds < 20)),
+                Some(Ok(access)) => assert!(!access.is_empty()),
+                Some(Err(Error::Expired(Expired::Login(_)))) => {
+                    let program = self.setting.login == Login::Program;
+                    assert!(!program || self.given_up, "a program recovers by itself");
+                }
+                Some(Err(error)) => {
+                    assert!(error.needs_login(), "{error:?}");
+                }
+            }
+            self.compare();
+        }
+    }
+
+    fn finish(&mut self, who: usize, wanted: Wanted) -> Option<Result<String, Error>> {
+        for turn in 0..200 {
+            if let Doing::Sending(letter) = self.peers[who].doing {
+                self.arrive(letter, Fate::Served);
+                self.come_back(who, letter);
+            }
+            self.store_answers(who, Mood::Well);
+            let given = self.work(who, wanted);
+            self.compare();
+            if given.is_some() {
+                return given;
+            }
+            if matches!(self.peers[who].doing, Doing::Nothing) {
+                // A clock that was set back makes a back-off last up to an hour.
+                self.clock.pass(if turn < 100 { 1 } else { 60 });
+            }
+        }
+        None
+    }
+}
+
 proptest! {
     #![proptest_config(config())]
 
@@ -785,5 +1317,18 @@ proptest! {
             play.happen(event);
         }
         play.recover();
+    }
+
+    #[test]
+    fn processes_that_share_a_store_keep_the_promises(
+        setting in settings(),
+        peers in 2..4_usize,
+        deeds in prop::collection::vec(deeds(), 1..50),
+    ) {
+        let mut fleet = Fleet::new(setting, peers);
+        for deed in &deeds {
+            fleet.happen(deed);
+        }
+        fleet.recover();
     }
 }

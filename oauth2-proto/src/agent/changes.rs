@@ -51,16 +51,14 @@ impl<H: Host, S: Store> Changes<H, S> {
     /// Completes at the next change, with the newest one if there were several. Never ends.
     pub async fn next(&mut self) -> Change {
         poll_fn(|context| {
-            let mut inner = self.agent.shared.lock();
+            self.agent.shared.crowd.join(self.id, context.waker());
+            let inner = self.agent.shared.lock();
             match inner.change.clone().filter(|_| inner.changes != self.seen) {
                 Some(change) => {
                     self.seen = inner.changes;
                     Poll::Ready(change)
                 }
-                None => {
-                    inner.waiting.insert(self.id, context.waker().clone());
-                    Poll::Pending
-                }
+                None => Poll::Pending,
             }
         })
         .await
@@ -69,7 +67,7 @@ impl<H: Host, S: Store> Changes<H, S> {
 
 impl<H: Host, S: Store> Drop for Changes<H, S> {
     fn drop(&mut self) {
-        self.agent.shared.lock().waiting.remove(&self.id);
+        self.agent.shared.crowd.leave(self.id);
     }
 }
 

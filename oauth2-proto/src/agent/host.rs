@@ -23,7 +23,9 @@ pub trait Host {
     /// Sends a request and reads the whole answer. It must
     ///
     /// - never follow a redirect: the body holds secrets;
-    /// - end by the deadline, whatever the server does, with [`Lost::Unanswered`];
+    /// - end by the deadline, whatever the server does, with [`Lost::Unanswered`], and send nothing
+    ///   after it: also when the future is not polled for a while, as nobody polls it while no
+    ///   caller waits (a task of its own keeps both);
     /// - stop reading after [`Client::body_limit`](crate::Client::body_limit) bytes and a few: a
     ///   longer body is refused by its length anyway;
     /// - say [`Lost::Unsent`] only where it is certain that nothing left this machine.

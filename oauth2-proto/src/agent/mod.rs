@@ -7,6 +7,7 @@
 //! refresh.
 
 mod changes;
+mod crowd;
 mod host;
 mod memory;
 mod origins;
@@ -17,10 +18,12 @@ mod turn;
 use alloc::string::String;
 use alloc::sync::Arc;
 use core::fmt;
+use core::task::Waker;
 use core::time::Duration;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 pub use changes::{Change, Changes};
+use crowd::Crowd;
 pub use host::Host;
 use http::{HeaderMap, Request, StatusCode};
 pub use memory::MemoryStore;
@@ -52,6 +55,9 @@ struct Shared<H: Host, S: Store> {
     origins: Origins,
     patience: Duration,
     inner: Mutex<Inner<H, S>>,
+    crowd: Arc<Crowd>,
+    /// Wakes the crowd.
+    waker: Waker,
 }
 
 impl<H: Host> Agent<H> {
@@ -88,7 +94,10 @@ impl<H: Host, S: Store> Agent<H, S> {
     fn with(coordinator: Coordinator, host: H, store: S, key: String) -> Self {
         let inner = Mutex::new(Inner::new(coordinator));
         let (origins, patience) = (Origins::default(), PATIENCE);
-        Self { shared: Arc::new(Shared { host, store, key, origins, patience, inner }) }
+        let crowd = Arc::<Crowd>::default();
+        let waker = Waker::from(Arc::clone(&crowd));
+        let shared = Shared { host, store, key, origins, patience, inner, crowd, waker };
+        Self { shared: Arc::new(shared) }
     }
 
     /// Names the origins whose requests may carry the token; without any, none may.
@@ -131,8 +140,12 @@ impl<H: Host, S: Store> Agent<H, S> {
     /// # Errors
     /// As [`token`](Self::token), and [`Misuse::NotRenewable`].
     pub async fn refresh(&self) -> Result<AccessToken, Error> {
-        self.settle().await?;
-        let ask = self.shared.lock().coordinator.refresh(self.until())?;
+        // What is current is what was when it was called, not when others have refreshed meanwhile.
+        if self.with_state(|state| state.is_none()) {
+            self.settle().await?;
+        }
+        let until = self.until();
+        let ask = self.shared.lock().coordinator.refresh(until)?;
         self.given(ask).await
     }
 

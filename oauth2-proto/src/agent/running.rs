@@ -1,12 +1,12 @@
-//! The effect that is out, and who waits for it.
+//! The effect that is out, and what came of it.
 
 use alloc::boxed::Box;
-use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::pin::Pin;
-use core::task::{Context, Poll, Waker};
+use core::task::{Context, Poll};
 
 use http::Response;
+use zeroize::Zeroizing;
 
 use super::{Change, Host, Store};
 use crate::coordinator::{Coordinator, Swapped, Unknown, Version};
@@ -18,11 +18,11 @@ use crate::value::Timestamp;
 pub(super) struct Inner<H: Host, S: Store> {
     pub(super) coordinator: Coordinator,
     pub(super) effect: Effect<H, S>,
-    /// Somebody polls the effect, and goes on to the next one.
-    pub(super) driven: bool,
-    pub(super) waiting: BTreeMap<u64, Waker>,
+    /// Who stays until the effect that is out has come to its end. All others poll it, too, while
+    /// they wait; but they leave when they have what they want.
+    driver: Option<u64>,
     /// Names for those who wait.
-    pub(super) visitors: u64,
+    visitors: u64,
     pub(super) change: Option<Change>,
     pub(super) changes: u64,
 }
@@ -30,8 +30,8 @@ pub(super) struct Inner<H: Host, S: Store> {
 /// The effect that is out.
 pub(super) enum Effect<H: Host, S: Store> {
     None,
-    /// Its future has been taken to be polled, without the lock.
-    Polled,
+    /// Somebody is just polling it, without the lock.
+    Taken,
     Out(Box<Running<H, S>>),
 }
 
@@ -65,8 +65,7 @@ impl<H: Host, S: Store> Inner<H, S> {
         Self {
             coordinator,
             effect: Effect::None,
-            driven: false,
-            waiting: BTreeMap::new(),
+            driver: None,
             visitors: 0,
             change: None,
             changes: 0,
@@ -78,37 +77,65 @@ impl<H: Host, S: Store> Inner<H, S> {
         self.visitors
     }
 
+    pub(super) fn begin(&mut self, running: Running<H, S>, visitor: u64) {
+        self.effect = Effect::Out(Box::new(running));
+        self.driver = Some(visitor);
+    }
+
+    /// Takes the effect that is out, unless somebody is just polling it.
+    pub(super) fn take_effect(&mut self, visitor: u64) -> Option<Box<Running<H, S>>> {
+        match core::mem::replace(&mut self.effect, Effect::Taken) {
+            Effect::Out(running) => {
+                self.driver.get_or_insert(visitor);
+                Some(running)
+            }
+            other @ (Effect::None | Effect::Taken) => {
+                self.effect = other;
+                None
+            }
+        }
+    }
+
+    /// Whether an effect is out to whose end this caller stays.
+    pub(super) fn is_driven_by(&self, visitor: u64) -> bool {
+        self.driver == Some(visitor)
+    }
+
+    pub(super) fn leave(&mut self, visitor: u64) {
+        self.driver = self.driver.filter(|driver| *driver != visitor);
+    }
+
     pub(super) fn report(&mut self, outcome: Outcome, now: Timestamp) {
+        self.effect = Effect::None;
+        self.driver = None;
         match outcome {
             Outcome::Loaded(loaded) => self.coordinator.loaded(loaded, now),
             Outcome::Swapped(swapped) => self.coordinator.swapped(swapped, now),
-            Outcome::Sent(Ok(response)) => self.coordinator.received(&response, now),
+            // The answer holds tokens; it is wiped when it has been read.
+            Outcome::Sent(Ok(response)) => {
+                self.coordinator.received(&response.map(Zeroizing::new), now);
+            }
             Outcome::Sent(Err(lost)) => self.coordinator.lost(lost, now),
         }
+        self.notice_change();
+    }
+
+    /// Nobody will ever know what became of the effect.
+    pub(super) fn abandon(&mut self, now: Timestamp) {
         self.effect = Effect::None;
+        self.driver = None;
+        self.coordinator.abandoned(now);
+        self.notice_change();
+    }
+
+    /// Whether there is news for those who watch.
+    pub(super) fn notice_change(&mut self) -> bool {
         let change = self.coordinator.state().and_then(Change::of);
-        if change.is_some() && change != self.change {
+        let news = change.is_some() && change != self.change;
+        if news {
             self.change = change;
             self.changes = self.changes.wrapping_add(1);
         }
-    }
-
-    /// Whether an effect is out that nobody drives.
-    pub(super) const fn is_orphaned(&self) -> bool {
-        !self.driven && matches!(self.effect, Effect::Out(_))
-    }
-
-    /// An effect whose driver is gone in the middle of polling it has panicked.
-    pub(super) fn recover(&mut self, now: Timestamp) {
-        if matches!(self.effect, Effect::Polled) {
-            self.effect = Effect::None;
-            self.coordinator.abandoned(now);
-        }
-    }
-
-    /// Whom to wake when the lock is released.
-    #[must_use]
-    pub(super) fn everybody(&mut self) -> BTreeMap<u64, Waker> {
-        core::mem::take(&mut self.waiting)
+        news
     }
 }

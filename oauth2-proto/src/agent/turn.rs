@@ -1,4 +1,5 @@
-//! One caller's way to what it asked for: it drives the shared effect, or waits for who does.
+//! One caller's way to what it asked for: it polls the effect that is out, begins the next one, or
+//! waits.
 
 use alloc::boxed::Box;
 use core::pin::Pin;
@@ -8,21 +9,31 @@ use super::running::{Effect, Running};
 use super::{Host, Shared, Store};
 use crate::coordinator::{Ask, Effect as Wanted, Given};
 use crate::error::Error;
-use crate::value::AccessToken;
+use crate::value::{AccessToken, Timestamp};
 
-/// A caller. When it is dropped, the effect that it drove stays with the agent, and another caller
-/// goes on with it.
+/// A caller. When it is dropped, an effect that it began stays with the agent.
+///
+/// Every caller that waits polls that effect when there is something to poll, so nobody depends on
+/// one that is gone, or that is kept and not polled any more.
 pub(super) struct Turn<'s, H: Host, S: Store> {
     shared: &'s Shared<H, S>,
     id: u64,
-    driving: bool,
-    sleeping: Option<Pin<Box<H::Sleeping>>>,
+    /// Whether it is in the crowd, unless it has been woken meanwhile.
+    joined: bool,
+    sleeping: Option<(Timestamp, Pin<Box<H::Sleeping>>)>,
+}
+
+/// What a caller does next.
+enum Next {
+    Return(Result<Option<AccessToken>, Error>),
+    LookAgain,
+    Sleep(Timestamp),
 }
 
 impl<'s, H: Host, S: Store> Turn<'s, H, S> {
     pub(super) fn new(shared: &'s Shared<H, S>) -> Self {
         let id = shared.lock().visitor();
-        Self { shared, id, driving: false, sleeping: None }
+        Self { shared, id, joined: false, sleeping: None }
     }
 
     pub(super) fn poll(
@@ -30,110 +41,135 @@ impl<'s, H: Host, S: Store> Turn<'s, H, S> {
         ask: &Ask,
         context: &mut Context<'_>,
     ) -> Poll<Result<Option<AccessToken>, Error>> {
+        self.joined = false;
         loop {
-            if let Some(running) = self.take_effect() {
-                if self.drive(running, context).is_pending() {
-                    return Poll::Pending;
-                }
+            let now = self.shared.host.now();
+            if self.drive(now, context) {
                 continue;
             }
-            let now = self.shared.host.now();
-            let mut inner = self.shared.lock();
-            let wait_until = match inner.coordinator.poll(ask, now) {
-                Wanted::Give(Ok(Given::Token(token))) => {
-                    return Poll::Ready(Ok(Some(token.clone())));
+            match self.decide(ask, now) {
+                Next::Return(given) => return Poll::Ready(given),
+                Next::LookAgain => {}
+                // It looks once more: what happened before has woken nobody here.
+                Next::Sleep(_) if !self.joined => self.join(context),
+                Next::Sleep(until) => {
+                    if self.sleep(until, context).is_pending() {
+                        return Poll::Pending;
+                    }
                 }
-                Wanted::Give(Ok(Given::Settled)) => return Poll::Ready(Ok(None)),
-                Wanted::Give(Err(error)) => return Poll::Ready(Err(error)),
-                Wanted::Load => {
-                    let loading = Box::pin(self.shared.store.load(&self.shared.key));
-                    inner.effect = Effect::Out(Box::new(Running::Load(loading)));
-                    continue;
+            }
+        }
+    }
+
+    /// Polls the effect that is out; says whether there is an outcome.
+    fn drive(&mut self, now: Timestamp, context: &Context<'_>) -> bool {
+        let shared = self.shared;
+        let Some(mut running) = shared.lock().take_effect(self.id) else { return false };
+        let mut panicking = Panicking { shared, now, armed: true };
+        if !self.joined {
+            self.join(context);
+        }
+        let calls = shared.crowd.calls();
+        let polled = running.poll(&mut Context::from_waker(&shared.waker));
+        panicking.armed = false;
+        match polled {
+            Poll::Pending => {
+                shared.lock().effect = Effect::Out(running);
+                // Those whom it called meanwhile have found it taken.
+                if shared.crowd.calls() != calls {
+                    shared.crowd.wake_all();
                 }
+                false
+            }
+            Poll::Ready(outcome) => {
+                let now = shared.host.now();
+                shared.lock().report(outcome, now);
+                shared.crowd.wake_all();
+                true
+            }
+        }
+    }
+
+    /// Asks the coordinator what to do, and begins it.
+    fn decide(&self, ask: &Ask, now: Timestamp) -> Next {
+        let shared = self.shared;
+        let mut panicking = Panicking { shared, now, armed: true };
+        // Released before that is dropped.
+        let mut inner = shared.lock();
+        let next = if inner.is_driven_by(self.id) && now < ask.over_at() {
+            Ok(Next::Sleep(ask.over_at()))
+        } else {
+            match inner.coordinator.poll(ask, now) {
+                Wanted::Load => Err(Running::Load(Box::pin(shared.store.load(&shared.key)))),
                 Wanted::Swap(expected, state) => {
-                    let swapping = self.shared.store.swap(&self.shared.key, expected, Some(state));
-                    inner.effect = Effect::Out(Box::new(Running::Swap(Box::pin(swapping))));
-                    continue;
+                    let swapping = shared.store.swap(&shared.key, expected, Some(state));
+                    Err(Running::Swap(Box::pin(swapping)))
                 }
                 Wanted::Send(request, deadline) => {
-                    let sending = Box::pin(self.shared.host.send(request, deadline));
-                    inner.effect = Effect::Out(Box::new(Running::Send(sending)));
-                    continue;
+                    Err(Running::Send(Box::pin(shared.host.send(request, deadline))))
                 }
-                Wanted::Wait(until) => Some(until),
-                Wanted::Busy => None,
-            };
-            if inner.is_orphaned() {
-                continue;
+                Wanted::Wait(until) => Ok(Next::Sleep(until)),
+                Wanted::Busy => Ok(Next::Sleep(ask.over_at())),
+                Wanted::Give(Ok(Given::Token(token))) => Ok(Next::Return(Ok(Some(token.clone())))),
+                Wanted::Give(Ok(Given::Settled)) => Ok(Next::Return(Ok(None))),
+                Wanted::Give(Err(error)) => Ok(Next::Return(Err(error))),
             }
-            inner.waiting.insert(self.id, context.waker().clone());
-            drop(inner);
-            let Some(until) = wait_until else { return Poll::Pending };
-            // Whoever waits for a moment does not keep others from doing something now.
-            self.step_back();
-            let host = &self.shared.host;
-            let sleeping = self.sleeping.get_or_insert_with(|| Box::pin(host.sleep_until(until)));
-            if sleeping.as_mut().poll(context).is_pending() {
-                return Poll::Pending;
-            }
+        };
+        panicking.armed = false;
+        let next = next.unwrap_or_else(|running| {
+            inner.begin(running, self.id);
+            Next::LookAgain
+        });
+        let news = inner.notice_change();
+        drop(inner);
+        if news {
+            shared.crowd.wake_all();
+        }
+        next
+    }
+
+    fn join(&mut self, context: &Context<'_>) {
+        self.shared.crowd.join(self.id, context.waker());
+        self.joined = true;
+    }
+
+    fn sleep(&mut self, until: Timestamp, context: &mut Context<'_>) -> Poll<()> {
+        let host = &self.shared.host;
+        let (_, sleeping) = match self.sleeping.take().filter(|(at, _)| *at == until) {
+            Some(sleeping) => self.sleeping.insert(sleeping),
+            None => self.sleeping.insert((until, Box::pin(host.sleep_until(until)))),
+        };
+        let slept = sleeping.as_mut().poll(context);
+        if slept.is_ready() {
             self.sleeping = None;
         }
-    }
-
-    /// Takes the effect that is out, if this caller is the one to drive it.
-    fn take_effect(&mut self) -> Option<Box<Running<H, S>>> {
-        let mut inner = self.shared.lock();
-        if inner.driven && !self.driving {
-            return None;
-        }
-        match core::mem::replace(&mut inner.effect, Effect::Polled) {
-            Effect::Out(running) => {
-                inner.driven = true;
-                self.driving = true;
-                // What was waited for before has been overtaken.
-                self.sleeping = None;
-                Some(running)
-            }
-            other @ (Effect::None | Effect::Polled) => {
-                inner.effect = other;
-                None
-            }
-        }
-    }
-
-    fn drive(&self, mut running: Box<Running<H, S>>, context: &mut Context<'_>) -> Poll<()> {
-        let polled = running.poll(context);
-        let now = self.shared.host.now();
-        let mut inner = self.shared.lock();
-        let Poll::Ready(outcome) = polled else {
-            inner.effect = Effect::Out(running);
-            return Poll::Pending;
-        };
-        inner.report(outcome, now);
-        let everybody = inner.everybody();
-        drop(inner);
-        everybody.into_values().for_each(core::task::Waker::wake);
-        Poll::Ready(())
-    }
-
-    /// Leaves the effects to others.
-    fn step_back(&mut self) {
-        if !core::mem::take(&mut self.driving) {
-            return;
-        }
-        let now = self.shared.host.now();
-        let mut inner = self.shared.lock();
-        inner.driven = false;
-        inner.recover(now);
-        let everybody = inner.everybody();
-        drop(inner);
-        everybody.into_values().for_each(core::task::Waker::wake);
+        slept
     }
 }
 
 impl<H: Host, S: Store> Drop for Turn<'_, H, S> {
     fn drop(&mut self) {
-        self.shared.lock().waiting.remove(&self.id);
-        self.step_back();
+        let mut inner = self.shared.lock();
+        inner.leave(self.id);
+        drop(inner);
+        if self.joined {
+            self.shared.crowd.leave(self.id);
+        }
+    }
+}
+
+/// Notices when the code of others panics while it makes or polls the effect.
+struct Panicking<'s, H: Host, S: Store> {
+    shared: &'s Shared<H, S>,
+    now: Timestamp,
+    armed: bool,
+}
+
+impl<H: Host, S: Store> Drop for Panicking<'_, H, S> {
+    fn drop(&mut self) {
+        if self.armed {
+            self.shared.lock().abandon(self.now);
+            self.shared.crowd.wake_all();
+        }
     }
 }

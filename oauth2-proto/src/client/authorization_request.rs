@@ -119,12 +119,12 @@ impl fmt::Debug for AuthorizationRequest<'_> {
 
 /// RFC 6749 §3.1.2: an absolute URI without a fragment.
 pub(crate) fn check_redirect_uri(text: &str) -> Result<(), Misuse> {
+    if is_plain_https(text) {
+        return Ok(());
+    }
     let name = "redirect URI";
     if text.contains('#') {
         return Err(Misuse::Url(name, "must not have a fragment"));
-    }
-    if is_plain_https(text) {
-        return Ok(());
     }
     let url = Url::parse(text).map_err(|_| Misuse::Url(name, "is not an absolute URI"))?;
     match url.scheme() {
@@ -140,11 +140,11 @@ pub(crate) fn check_redirect_uri(text: &str) -> Result<(), Misuse> {
 }
 
 /// What almost everyone has, and is not worth parsing at every login: https, a host name of plain
-/// letters, and no character that would have to be escaped.
+/// letters, no fragment, and no character that would have to be escaped.
 fn is_plain_https(text: &str) -> bool {
     let Some(rest) = text.strip_prefix("https://") else { return false };
-    let host = rest.split(['/', '?']).next().unwrap_or_default();
-    host.starts_with(|c: char| c.is_ascii_alphabetic())
-        && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-'))
-        && rest.bytes().all(|byte| byte.is_ascii_graphic())
+    let mut host = rest.bytes().take_while(|byte| !matches!(byte, b'/' | b'?'));
+    host.next().is_some_and(|first| first.is_ascii_alphabetic())
+        && host.all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-'))
+        && rest.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#')
 }

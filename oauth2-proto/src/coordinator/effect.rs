@@ -1,5 +1,7 @@
 //! What a coordinator asks for, what it is asked, and what it is told.
 
+use core::time::Duration;
+
 use http::Request;
 
 use crate::error::Error;
@@ -13,6 +15,13 @@ pub struct Ask {
     pub(super) until: Timestamp,
     /// The failures before this caller came are not its own.
     pub(super) failures: u64,
+}
+
+impl Ask {
+    /// The first moment at which the caller waits no longer for what others do.
+    pub(crate) const fn over_at(&self) -> Timestamp {
+        self.until.after(Duration::from_secs(1))
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -37,6 +37,9 @@ pub struct Coordinator {
     client: Arc<Client>,
     seed: Seed,
     session: Option<Session>,
+    /// The generation whose token a resource server refused: whoever else holds the login may not
+    /// know.
+    rejected: Option<Generation>,
     /// Why what is stored is no login for this coordinator.
     refused: Option<Error>,
     stored: Stored,
@@ -90,6 +93,7 @@ impl Coordinator {
             client,
             seed: seed.split(),
             session: None,
+            rejected: None,
             refused: None,
             stored: Stored::default(),
             phase: Phase::Idle,
@@ -166,6 +170,7 @@ impl Coordinator {
         let Some(session) = &mut self.session else { return Challenged::Superseded };
         let challenged = session.challenged(generation, challenge, now);
         if challenged == Challenged::Rejected {
+            self.rejected = Some(generation);
             self.stored.unsaved.state = true;
         }
         challenged
@@ -318,6 +323,12 @@ impl Coordinator {
             let nobody = Error::Expired(Expired::Login(Reason::NotStarted));
             return Next::Refuse(self.refused.clone().unwrap_or(nobody));
         };
+        if let Want::Newer(held) = ask.want
+            && session.state().tokens().is_some_and(|own| Some(own.login.generation()) == held)
+        {
+            // What was adopted from the store since the caller asked does not know of its wish.
+            drop(session.refresh_now());
+        }
         let (due, reason) = match session.step(now) {
             Step::Send(ticket, request) => {
                 let holder = self.seed.holder();

@@ -72,14 +72,10 @@ impl Coordinator {
         self.leased = None;
         self.stored.unsaved = Unsaved::default();
         self.refused = None;
-        let mine = self.session.take();
+        self.session = None;
         let Some(mut theirs) = theirs else { return };
-        // Whoever holds the lease does not know yet that this token was rejected here.
-        if let Some(mine) = mine.as_ref().and_then(|session| session.state().tokens())
-            && let Some(tokens) = theirs.tokens_mut()
-            && tokens.login == mine.login
-        {
-            tokens.rejected |= mine.rejected;
+        if let Some(tokens) = theirs.tokens_mut() {
+            tokens.rejected |= self.rejected == Some(tokens.login.generation());
         }
         match Session::new(Arc::clone(&self.client), theirs) {
             Ok(session) => self.session = Some(session),

@@ -21,10 +21,11 @@ impl Scope {
     /// # Errors
     /// [`Misuse::Scope`] when a token has a character that the grammar does not allow.
     pub fn new(text: &str) -> Result<Self, Misuse> {
-        if !text.bytes().all(|byte| byte == b' ' || is_scope_character(byte)) {
-            return Err(Misuse::Scope);
+        if text.bytes().all(|byte| byte == b' ' || is_scope_character(byte)) {
+            Ok(Self::granted(text))
+        } else {
+            Err(Misuse::Scope)
         }
-        Ok(Self::from_tokens(text))
     }
 
     /// What a server granted: its tokens, without those that break the grammar. A scope is
@@ -36,11 +37,12 @@ impl Scope {
     /// Whether a text of not too many tokens is just what [`from_tokens`](Self::from_tokens) would
     /// make of it, which then need not be done.
     fn is_canonical(text: &str) -> bool {
-        text.split(' ').enumerate().all(|(index, token)| {
+        let tokens = || text.as_bytes().split(|byte| *byte == b' ');
+        tokens().enumerate().all(|(index, token)| {
             index < 16
                 && !token.is_empty()
-                && token.bytes().all(is_scope_character)
-                && text.split(' ').take(index).all(|earlier| earlier != token)
+                && token.iter().copied().all(is_scope_character)
+                && tokens().take(index).all(|earlier| earlier != token)
         })
     }
 

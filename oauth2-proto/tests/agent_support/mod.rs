@@ -262,7 +262,7 @@ impl Future for Sending {
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
         this.pauses += 1;
-        if this.pauses % (PAUSES + 1) != 0 {
+        if !this.pauses.is_multiple_of(PAUSES + 1) {
             context.waker().wake_by_ref();
             return Poll::Pending;
         }
@@ -294,7 +294,13 @@ impl Future for Sending {
         Poll::Ready(match this.fate {
             Fate::Unsent => Err(Lost::Unsent),
             Fate::AnswerLost => Err(Lost::Unanswered),
-            _ => Ok(this.answer.take().expect("polled after completion").map(String::into_bytes)),
+            Fate::Answered
+            | Fate::Unavailable
+            | Fate::Hangs
+            | Fate::Panics
+            | Fate::PanicsAtOnce => {
+                Ok(this.answer.take().expect("polled after completion").map(String::into_bytes))
+            }
         })
     }
 }
