@@ -4,6 +4,7 @@
 //! Each body takes any bytes and asserts what must hold for all of them; where an answer can be
 //! checked in another way (a second parser, a model), it is.
 #![forbid(unsafe_code)]
+#![expect(clippy::expect_used, reason = "an expectation that fails is what is looked for")]
 
 pub mod callback;
 pub mod challenge;

@@ -1,14 +1,15 @@
 //! One client, one clock, and a login in any state: the same in every run, so that an input means
 //! the same tomorrow.
 
-use std::convert::Infallible;
+use core::convert::Infallible;
 
 use http::{HeaderName, HeaderValue, Response, StatusCode};
 use oauth2_proto::{
-    Authorized, AwaitingCallback, AwaitingToken, Callback, Client, Refreshing, Server, State,
-    Timestamp, Unauthorized,
+    Authorized, AwaitingCallback, AwaitingToken, Callback, Client, Error, Refreshing, Server,
+    State, Timestamp, Unauthorized,
 };
 use rand::{TryCryptoRng, TryRng};
+use serde::Serialize;
 
 pub(super) const NOW: Timestamp = Timestamp::from_unix_seconds(1_700_000_000);
 pub(super) const REDIRECT_URI: &str = "https://app.example/callback";
@@ -16,8 +17,7 @@ pub(super) const ISSUER: &str = "https://as.example";
 /// The `state` of every login: what [`Counting`] gives first.
 pub(super) const STATE: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
 /// A token answer that can be refreshed.
-const TOKENS: &str =
-    r#"{"access_token":"access","token_type":"Bearer","expires_in":3600,"refresh_token":"refresh"}"#;
+const TOKENS: &str = r#"{"access_token":"access","token_type":"Bearer","expires_in":3600,"refresh_token":"refresh"}"#;
 
 /// Randomness that is none: 0, 1, 2 …
 struct Counting(u8);
@@ -121,8 +121,8 @@ pub(super) fn line(data: &[u8]) -> (&[u8], &[u8]) {
     (line, rest.get(1..).unwrap_or_default())
 }
 
-/// The state as it is stored; equal bytes are equal states.
-pub(super) fn stored(state: &State) -> String {
+/// A state as it is stored; equal text is an equal state.
+pub(super) fn stored(state: &impl Serialize) -> String {
     serde_json::to_string(state).expect("every state can be stored")
 }
 
@@ -137,7 +137,7 @@ pub(super) fn reloaded(state: &State) -> State {
 }
 
 /// An error is shown to people: one line, bounded, nothing that moves a cursor.
-pub(super) fn assert_showable(error: &oauth2_proto::Error) {
+pub(super) fn assert_showable(error: &Error) {
     let text = error.to_string();
     assert!(text.len() < 4096, "an error of {} bytes", text.len());
     assert!(!text.contains(char::is_control), "a control character in {text:?}");

@@ -1,8 +1,10 @@
 //! The answer of the token endpoint, read by every state that may wait for one.
 
+use std::collections::BTreeMap;
+
 use http::{Response, StatusCode};
 use oauth2_proto::{Authorized, Authorizing, Error, Failed, State};
-use serde_json::{Map, Value};
+use serde_json::value::RawValue;
 
 use super::scenario::{
     NOW, assert_showable, awaiting_token, client, refreshing, reloaded, response, service, stored,
@@ -10,6 +12,9 @@ use super::scenario::{
 
 /// Reads `status LF (name: value LF)* LF body` as the answer to a code, to client credentials and
 /// to a refresh token.
+///
+/// # Panics
+/// When a promise is broken.
 pub fn run(data: &[u8]) {
     let Some(response) = response(data) else { return };
     let client = client();
@@ -47,13 +52,16 @@ pub fn run(data: &[u8]) {
 /// RFC 6749 §5.1, read once more by a parser that knows nothing of OAuth.
 fn assert_granted(response: &Response<&[u8]>, tokens: &Authorized) {
     assert_eq!(response.status(), StatusCode::OK);
-    let members: Map<String, Value> =
+    let members: BTreeMap<String, &RawValue> =
         serde_json::from_slice(response.body()).expect("a token came in one JSON object");
-    let text = |name| members.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
+    let text = |name| {
+        let text: String = serde_json::from_str(members.get(name)?.get()).ok()?;
+        (!text.is_empty()).then_some(text)
+    };
     assert_eq!(text("error"), None, "an error beside a token is an error");
     let token_type = text("token_type").expect("token_type is required");
     if let Some(token) = tokens.token(NOW) {
-        assert_eq!(text("access_token"), Some(token.expose()));
+        assert_eq!(text("access_token").as_deref(), Some(token.expose()));
         assert!(token_type.eq_ignore_ascii_case(token.token_type()));
     }
     assert_eq!(tokens.expires_at().is_some(), tokens.refresh_at().is_some());

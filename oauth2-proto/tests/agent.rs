@@ -915,6 +915,67 @@ mod executors {
     }
 }
 
+#[test]
+fn two_agents_whose_callers_come_and_go_never_use_a_refresh_token_twice() {
+    for seed in 0..300 {
+        let mut random = StdRng::seed_from_u64(seed);
+        let world = World::new();
+        let store = Faulty::new(world.store());
+        let agents = [world.open(store.clone()), world.open(store.clone())];
+        let mut executor = Executor::shuffled(world.clone(), seed);
+        let mut callers = 0;
+        for _ in 0..60 {
+            let agent = agents.get(random.random_range(0..2)).unwrap().clone();
+            match random.random_range(0..10) {
+                0..=3 => {
+                    executor.spawn(token(agent));
+                    callers += 1;
+                }
+                4 => {
+                    executor.spawn(async move { agent.refresh().await });
+                    callers += 1;
+                }
+                5 if callers > 0 => executor.cancel(random.random_range(0..callers)),
+                6 if callers > 0 => executor.poll(random.random_range(0..callers)),
+                7 => {
+                    store.faults([Fault::None, Fault::Fails, Fault::FailsLate]);
+                    world.fates([Fate::Unsent, Fate::Unavailable]);
+                }
+                8 => {
+                    if let Ok(token) = &run(&world, token(agent.clone())) {
+                        let _ = agent.challenged(token.generation(), &invalid_token());
+                    }
+                }
+                _ => {
+                    // What is on its way arrives before its lease is over, as it does with a host
+                    // that keeps to the deadline by itself.
+                    for agent in &agents {
+                        let agent = agent.clone();
+                        executor.spawn(async move { agent.settle().await });
+                        callers += 1;
+                    }
+                    executor.settle();
+                    world.pass(random.random_range(1..1000));
+                }
+            }
+        }
+        executor.run();
+        assert!(!world.theft(), "seed {seed}");
+        for agent in agents {
+            world.pass(LIFETIME);
+            // Whatever still goes wrong has an end.
+            let recovered = (0..120).any(|_| {
+                let asked = run(&world, token(agent.clone()));
+                world.pass(60);
+                assert!(!asked.as_ref().is_err_and(|error| !error.is_retryable()), "{asked:?}");
+                asked.is_ok()
+            });
+            assert!(recovered, "seed {seed}");
+        }
+        assert!(!world.theft(), "seed {seed}");
+    }
+}
+
 /// Polls a future so many times at most, and drops it then.
 async fn impatient<T>(polls: u32, future: impl Future<Output = T>) -> Option<T> {
     let mut future = core::pin::pin!(future);

@@ -704,6 +704,34 @@ fn tokens_that_may_have_been_saved_and_were_not_are_saved_again() {
 }
 
 #[test]
+fn a_failure_that_may_have_been_saved_is_saved_either_way() {
+    for fault in [Fault::Done, Fault::Undone] {
+        let (mut world, mut process, mut store) = expired();
+        let ask = process.token(world.now, 30);
+        process.sends(&ask, &mut store, &mut world.now);
+        process.coordinator.received(&refusal("invalid_grant"), world.now);
+        store.faults.push_back(fault);
+        process.settles(&mut store, &mut world);
+        assert_eq!(stored_reason(&store), Some(Reason::Denied("invalid_grant".into())));
+    }
+}
+
+#[test]
+fn a_back_off_that_may_have_been_saved_is_saved_either_way() {
+    for fault in [Fault::Done, Fault::Undone] {
+        let (mut world, mut process, mut store) = expired();
+        let ask = process.token(world.now, 30);
+        process.sends(&ask, &mut store, &mut world.now);
+        process.coordinator.received(&scenario::busy(503, "9"), world.now);
+        store.faults.push_back(fault);
+        process.settles(&mut store, &mut world);
+        let mut other = Process::new(&mut world);
+        assert_eq!(other.gets_token(&mut store, &mut world), "access-5");
+        assert_eq!(world.now, at(4000 + 9), "the lease is over, and the back-off is stored");
+    }
+}
+
+#[test]
 fn a_sign_out_that_may_have_been_saved_is_saved_either_way() {
     for fault in [Fault::Done, Fault::Undone] {
         let mut world = Scenario::new();

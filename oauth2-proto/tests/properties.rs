@@ -550,6 +550,12 @@ impl Play {
                 let held = held.unwrap_or_else(|| panic!("a token that is no good is used"));
                 assert_eq!(token.expose(), held.access);
                 assert_eq!(token.generation().number(), self.model.generation);
+                let wanted = self.model.forced || now < held.sent_at;
+                let possible = self.model.shape == Shape::Holding && self.model.is_renewable();
+                assert!(
+                    !wanted || !possible || self.model.is_backing_off(now),
+                    "a refresh that is due is not made"
+                );
                 self.used.push((token.generation(), self.model.generation));
             }
             Step::Send(ticket, request) => {

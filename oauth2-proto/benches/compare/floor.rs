@@ -20,6 +20,7 @@ use crate::harness::{
 };
 
 pub(crate) struct Floor {
+    basic: HeaderValue,
     bearer: HeaderValue,
 }
 
@@ -27,7 +28,7 @@ pub(crate) struct Floor {
 #[derive(Debug)]
 #[expect(dead_code, reason = "built, shown and dropped")]
 struct Request {
-    authorization: String,
+    authorization: HeaderValue,
     body: Wire,
 }
 
@@ -67,15 +68,24 @@ impl Login {
     }
 }
 
-fn request(parameters: &[(&str, &str)]) -> Request {
+impl Floor {
+    fn request(&self, parameters: &[(&str, &str)]) -> Request {
+        Request { authorization: self.basic.clone(), body: Wire(form("", parameters).into_bytes()) }
+    }
+}
+
+fn basic() -> Outcome<HeaderValue> {
     let mut userpass = String::with_capacity(CLIENT_ID.len() + CLIENT_SECRET.len() + 1);
     userpass.extend(byte_serialize(CLIENT_ID.as_bytes()));
     userpass.push(':');
     userpass.extend(byte_serialize(CLIENT_SECRET.as_bytes()));
-    let mut authorization = String::with_capacity(64);
-    authorization.push_str("Basic ");
-    STANDARD.encode_string(userpass, &mut authorization);
-    Request { authorization, body: Wire(form("", parameters).into_bytes()) }
+    sensitive(format!("Basic {}", STANDARD.encode(userpass)))
+}
+
+fn sensitive(text: String) -> Outcome<HeaderValue> {
+    let mut value = HeaderValue::try_from(text)?;
+    value.set_sensitive(true);
+    Ok(value)
 }
 
 /// Names are constants that need no encoding.
@@ -87,9 +97,17 @@ fn form(prefix: &str, parameters: &[(&str, &str)]) -> String {
         text.push_str(separator);
         text.push_str(name);
         text.push('=');
-        text.extend(byte_serialize(value.as_bytes()));
+        if value.bytes().fold(true, |plain, byte| plain & is_plain(byte)) {
+            text.push_str(value);
+        } else {
+            text.extend(byte_serialize(value.as_bytes()));
+        }
     }
     text
+}
+
+fn is_plain(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'*' | b'-' | b'.' | b'_')
 }
 
 fn answer<'de, T: Deserialize<'de>>(body: &'de [u8]) -> Outcome<T> {
@@ -100,9 +118,7 @@ impl Contender for Floor {
     const NAME: &'static str = "floor";
 
     fn new(_: &mut Fixture) -> Outcome<Self> {
-        let mut bearer = HeaderValue::try_from("Bearer 2YotnFZFEjr1zCsicMWpAA".to_owned())?;
-        bearer.set_sensitive(true);
-        Ok(Self { bearer })
+        Ok(Self { basic: basic()?, bearer: sensitive("Bearer 2YotnFZFEjr1zCsicMWpAA".to_owned())? })
     }
 
     fn pkce_and_state(&mut self, fixture: &mut Fixture) -> Outcome<impl Debug> {
@@ -128,7 +144,7 @@ impl Contender for Floor {
     }
 
     fn exchange_request(&mut self, fixture: &mut Fixture) -> Outcome<impl Debug> {
-        Ok(request(&[
+        Ok(self.request(&[
             ("grant_type", "authorization_code"),
             ("code", &fixture.code),
             ("redirect_uri", REDIRECT_URI),
@@ -152,8 +168,8 @@ impl Contender for Floor {
     }
 
     fn refresh(&mut self, fixture: &mut Fixture) -> Outcome<impl Debug> {
-        let request =
-            request(&[("grant_type", "refresh_token"), ("refresh_token", &fixture.refresh_token)]);
+        let request = self
+            .request(&[("grant_type", "refresh_token"), ("refresh_token", &fixture.refresh_token)]);
         black_box(&request);
         drop(request);
         answer::<Answer>(fixture.small.body())

@@ -1,0 +1,144 @@
+//! Token traffic over reqwest: no redirects, bounded in time and size.
+
+use core::fmt;
+use core::pin::Pin;
+use core::time::Duration;
+use std::sync::Arc;
+use std::time::UNIX_EPOCH;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use oauth2_proto::agent::Host;
+use oauth2_proto::{Body, Lost, Timestamp};
+use tokio::task::JoinSet;
+use tokio::time::{Sleep, sleep, timeout};
+
+use crate::BuildError;
+
+/// Sends token requests with reqwest; a [`Host`] for an [`Agent`](oauth2_proto::agent::Agent).
+///
+/// It works within a tokio runtime that has its I/O and its timer enabled. Clones share one client.
+///
+/// Whatever the builder says, redirects are never followed, nothing is sent twice, and every
+/// request travels over a connection of its own: an idle one may be closed by the server at the very
+/// moment at which it is used again, and then nobody knows whether the server has seen the refresh
+/// token. A `connect_timeout` of a few seconds is worth setting: an attempt that ends without a
+/// connection provably was not sent.
+///
+/// With a proxy, be it the builder's or one of the environment, plain http to this machine leaves
+/// it: exclude `localhost` and `127.0.0.1`, as `NO_PROXY` does.
+///
+/// The body of a request is wiped when reqwest has let go of it; what reqwest and the layers below
+/// copy into their buffers is not.
+#[derive(Clone)]
+pub struct ReqwestHost {
+    client: reqwest::Client,
+    body_limit: usize,
+    observer: Option<Observer>,
+}
+
+#[derive(Clone)]
+struct Observer(Arc<dyn Fn(&reqwest::Error) + Send + Sync>);
+
+/// As much as the core reads unless told otherwise, in bytes.
+const BODY_LIMIT: usize = 1024 * 1024;
+
+impl ReqwestHost {
+    /// Makes a host of a builder that knows about proxies, certificates and the like.
+    ///
+    /// # Errors
+    /// [`BuildError::NoCryptoProvider`], and [`BuildError::Reqwest`] when reqwest refuses the
+    /// builder.
+    pub fn new(builder: reqwest::ClientBuilder) -> Result<Self, BuildError> {
+        let builder = builder.pool_max_idle_per_host(0).retry(reqwest::retry::never());
+        Ok(Self { client: crate::build(builder)?, body_limit: BODY_LIMIT, observer: None })
+    }
+
+    /// Stops reading an answer after this many bytes (1 MiB unless told) and one: make it the
+    /// [`Client::body_limit`](oauth2_proto::Client::body_limit) where that has been changed.
+    #[must_use]
+    pub fn with_body_limit(self, bytes: usize) -> Self {
+        Self { body_limit: bytes, ..self }
+    }
+
+    /// Shows reqwest's errors to `observer`, such as to log that a certificate is not valid: the
+    /// agent only hears that no answer came. They name the endpoint, and hold no secrets.
+    #[must_use]
+    pub fn with_observer(self, observer: impl Fn(&reqwest::Error) + Send + Sync + 'static) -> Self {
+        Self { observer: Some(Observer(Arc::new(observer))), ..self }
+    }
+
+    async fn exchange(self, request: Request<Body>) -> Result<Response<Vec<u8>>, Lost> {
+        self.answer(request).await.map_err(|error| {
+            if let Some(Observer(observer)) = &self.observer {
+                observer(&error);
+            }
+            // Without a request that can be built, or a connection that stands, nothing has left.
+            if error.is_builder() || error.is_connect() { Lost::Unsent } else { Lost::Unanswered }
+        })
+    }
+
+    async fn answer(&self, request: Request<Body>) -> reqwest::Result<Response<Vec<u8>>> {
+        let request = reqwest::Request::try_from(request.map(Bytes::from_owner))?;
+        let mut answer = self.client.execute(request).await?;
+        let mut body = Vec::new();
+        while let Some(chunk) = answer.chunk().await? {
+            // One byte more than is allowed shows that it is too long.
+            let room = self.body_limit.saturating_add(1).saturating_sub(body.len());
+            body.extend_from_slice(chunk.get(..room).unwrap_or(&chunk));
+            if body.len() > self.body_limit {
+                break;
+            }
+        }
+        let mut response = Response::new(body);
+        *response.status_mut() = answer.status();
+        *response.version_mut() = answer.version();
+        *response.headers_mut() = core::mem::take(answer.headers_mut());
+        Ok(response)
+    }
+}
+
+impl Host for ReqwestHost {
+    type Sending = Pin<Box<dyn Future<Output = Result<Response<Vec<u8>>, Lost>> + Send>>;
+    type Sleeping = Sleep;
+
+    fn send(&self, request: Request<Body>, deadline: Timestamp) -> Self::Sending {
+        let host = self.clone();
+        Box::pin(async move {
+            let left = time_to(deadline);
+            if left.is_zero() {
+                return Err(Lost::Unsent);
+            }
+            // A task of its own, which ends with this future: an agent polls nothing while nobody
+            // waits for it, and the deadline holds nevertheless.
+            let mut exchange = JoinSet::new();
+            exchange.spawn(timeout(left, host.exchange(request)));
+            match exchange.join_next().await {
+                Some(Ok(Ok(outcome))) => outcome,
+                // The time is up, it panicked, or the runtime is shutting down.
+                Some(Ok(Err(_)) | Err(_)) | None => Err(Lost::Unanswered),
+            }
+        })
+    }
+
+    fn sleep_until(&self, at: Timestamp) -> Self::Sleeping {
+        sleep(time_to(at))
+    }
+
+    fn now(&self) -> Timestamp {
+        Timestamp::from_unix(UNIX_EPOCH.elapsed().unwrap_or_default())
+    }
+}
+
+impl fmt::Debug for ReqwestHost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The client would print the builder's default header fields.
+        f.debug_struct("ReqwestHost").field("body_limit", &self.body_limit).finish_non_exhaustive()
+    }
+}
+
+/// How long it is until a moment, exactly: rounded to seconds, a request could outlive its deadline.
+fn time_to(at: Timestamp) -> Duration {
+    let now = UNIX_EPOCH.elapsed().unwrap_or_default();
+    Duration::from_secs(at.unix_seconds()).saturating_sub(now)
+}
