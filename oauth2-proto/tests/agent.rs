@@ -5,10 +5,11 @@
 mod agent_support;
 
 use core::pin::Pin;
+use core::sync::atomic::{AtomicBool, Ordering};
 use core::task::{Context, Poll, Waker};
 use core::time::Duration;
 use std::rc::Rc;
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Mutex, mpsc};
 use std::task::Wake;
 
 use agent_support::{
@@ -18,8 +19,8 @@ use agent_support::{
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
 use oauth2_proto::agent::{Agent, Change, Host, MemoryStore, Origins, Store};
 use oauth2_proto::{
-    AccessToken, Body, Challenge, Challenged, Error, Expired, Lost, Misuse, Outage, Reason, State,
-    Timestamp,
+    AccessToken, Body, Challenge, Challenged, Error, Expired, Lost, Misuse, Outage, Reason, Seed,
+    State, Timestamp,
 };
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -98,7 +99,7 @@ mod many_callers_cause_one_refresh {
                 let mut executor = Executor::shuffled(world.clone(), order);
                 let outcomes: Vec<_> =
                     (0..CALLERS).map(|_| executor.spawn(token(agent.clone()))).collect();
-                executor.run();
+                executor.run_at_once();
                 check(&world, &outcomes.iter().map(take).collect::<Vec<_>>());
             }
         }
@@ -136,7 +137,7 @@ mod many_callers_cause_one_refresh {
             (0..CALLERS).map(|_| executor.spawn(refresh(agent.clone()))).collect();
         executor.settle();
         world.hold_answers(false);
-        executor.run();
+        executor.run_at_once();
         check(&world, &outcomes.iter().map(take).collect::<Vec<_>>());
         assert_eq!(number(&run(&world, token(agent))), 1);
         assert_eq!(world.requests(), 1, "nobody asked for another one");
@@ -173,7 +174,7 @@ fn in_the_window_before_expiry_the_old_token_is_given_meanwhile() {
     assert_eq!(world.requests(), 1);
     assert_eq!(number(&run(&world, token(agent.clone()))), 0);
     world.hold_answers(false);
-    executor.run();
+    executor.run_at_once();
     assert_eq!(number(&take(&first)), 1);
     assert_eq!(number(&run(&world, token(agent))), 1);
     assert_eq!(world.requests(), 1);
@@ -194,7 +195,7 @@ mod callers_that_go_away {
         assert_eq!(world.requests(), 1, "the server has replaced the refresh token");
         executor.cancel(0);
         world.hold_answers(false);
-        executor.run();
+        executor.run_at_once();
         assert_eq!(number(&take(&second)), 1);
         assert_eq!((world.requests(), world.theft()), (1, false));
     }
@@ -233,7 +234,7 @@ mod callers_that_go_away {
                 }
                 unfinished += usize::from(first.borrow().is_none());
                 executor.cancel(0);
-                executor.run();
+                executor.run_at_once();
                 assert!(others.iter().all(|other| number(&take(other)) == 1));
                 assert_eq!(number(&run(&world, token(agent))), 1, "after {moments} polls");
                 assert_eq!((world.requests(), world.theft()), (1, false));
@@ -255,7 +256,7 @@ mod callers_that_go_away {
         world.hold_answers(false);
         let mut executor = Executor::new(world.clone());
         let others: Vec<_> = (0..3).map(|_| executor.spawn(token(agent.clone()))).collect();
-        executor.run();
+        executor.run_at_once();
         assert!(others.iter().all(|other| number(&take(other)) == 1));
         drop(forgotten);
         assert_eq!(world.requests(), 1);
@@ -278,8 +279,119 @@ mod callers_that_go_away {
             }
         }
         world.hold_answers(false);
-        executor.run();
+        executor.run_at_once();
         assert!(others.iter().all(|other| number(&take(other)) == 1));
+    }
+
+    #[test]
+    fn the_next_one_stays_for_a_refresh_that_all_others_left() {
+        for moments in 1..5 {
+            let world = World::new();
+            let agent = world.agent();
+            world.pass(LIFETIME - 60);
+            let mut executor = Executor::new(world.clone());
+            executor.spawn(token(agent.clone()));
+            (0..moments).for_each(|_| executor.poll(0));
+            executor.cancel(0);
+            // It could have the old one at once; but then nobody would go on with the refresh.
+            let next = executor.spawn(token(agent));
+            executor.run_at_once();
+            assert_eq!(number(&take(&next)), 1, "after {moments} polls");
+        }
+    }
+
+    #[test]
+    fn they_leave_no_waker_behind() {
+        struct Quiet;
+        impl Wake for Quiet {
+            fn wake(self: Arc<Self>) {}
+        }
+        let (world, agent) = expired();
+        world.hold_answers(true);
+        let quiet = Arc::new(Quiet);
+        let waker = Waker::from(Arc::clone(&quiet));
+        let mut changes = agent.changes();
+        drop(block_on(changes.next()));
+        for _ in 0..10 {
+            let mut caller = Box::pin(agent.token());
+            assert!(caller.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+            let mut change = Box::pin(changes.next());
+            assert!(change.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+        }
+        drop((changes, waker));
+        assert_eq!(Arc::strong_count(&quiet), 1);
+    }
+
+    /// A host that has something else happen while its exchange is being polled.
+    struct Meanwhile {
+        world: World,
+        happens: Arc<Mutex<Option<Box<dyn FnOnce() + Send>>>>,
+    }
+
+    impl Host for Meanwhile {
+        type Sending = Pin<Box<dyn Future<Output = Result<Response<Vec<u8>>, Lost>> + Send>>;
+        type Sleeping = <World as Host>::Sleeping;
+
+        fn send(&self, request: Request<Body>, deadline: Timestamp) -> Self::Sending {
+            let mut sending = self.world.send(request, deadline);
+            let happens = Arc::clone(&self.happens);
+            Box::pin(core::future::poll_fn(move |context| {
+                if let Some(happens) = happens.lock().unwrap().take() {
+                    // It becomes ready, and is polled by somebody else, before this poll is over.
+                    context.waker().wake_by_ref();
+                    happens();
+                    return Poll::Pending;
+                }
+                Pin::new(&mut sending).poll(context)
+            }))
+        }
+
+        fn sleep_until(&self, at: Timestamp) -> Self::Sleeping {
+            self.world.sleep_until(at)
+        }
+
+        fn now(&self) -> Timestamp {
+            self.world.now()
+        }
+    }
+
+    #[test]
+    fn one_that_is_dropped_after_it_was_polled_at_the_same_time_as_another_leaves_that_awake() {
+        let world = World::new();
+        let happens: Arc<Mutex<Option<Box<dyn FnOnce() + Send>>>> = Arc::default();
+        let host = Meanwhile { world: world.clone(), happens: Arc::clone(&happens) };
+        let mut seed = Seed::new(&mut rand::rng()).unwrap();
+        let agent = Agent::new(world.client(), host, &mut seed, world.login()).unwrap();
+        world.pass(LIFETIME);
+
+        let other = Arc::new(Mutex::new(Box::pin(token(agent.clone()))));
+        let woken = Arc::new(Woken::default());
+        let waker = Waker::from(Arc::clone(&woken));
+        let (polled, polling) = (Arc::clone(&other), waker.clone());
+        *happens.lock().unwrap() = Some(Box::new(move || {
+            let mut polled = polled.lock().unwrap();
+            assert!(polled.as_mut().poll(&mut Context::from_waker(&polling)).is_pending());
+        }));
+        let mut first = Box::pin(token(agent));
+        assert!(first.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        drop(first);
+        let mut other = other.lock().unwrap();
+        loop {
+            assert!(woken.0.swap(false, Ordering::SeqCst), "it was not woken");
+            if let Poll::Ready(asked) = other.as_mut().poll(&mut Context::from_waker(&waker)) {
+                assert_eq!(number(&asked), 1);
+                break;
+            }
+        }
+    }
+
+    #[derive(Default)]
+    struct Woken(AtomicBool);
+
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.store(true, Ordering::SeqCst);
+        }
     }
 
     /// A waker that looks at the agent when it is dropped, as one does that is the last to hold a
@@ -376,6 +488,21 @@ mod panics {
             executor.run();
             assert_eq!(number(&take(&other)), 1, "after {fate:?}");
         }
+    }
+
+    #[test]
+    fn of_one_caller_wake_those_who_slept() {
+        let (world, _, agent) = world();
+        world.fates([Fate::HangsThenPanics]);
+        let mut executor = Executor::new(world.clone());
+        let others = [executor.spawn(token(agent.clone())), executor.spawn(token(agent.clone()))];
+        assert_eq!(executor.settle(), 2);
+        world.hold_answers(true);
+        panics(&world, &agent);
+        world.hold_answers(false);
+        assert!(executor.is_woken(0) && executor.is_woken(1));
+        executor.run();
+        assert!(others.iter().all(|other| number(&take(other)) == 1));
     }
 
     #[test]
@@ -622,7 +749,7 @@ mod signing_out {
         let signed_out = executor.spawn(sign_out(agent));
         executor.settle();
         world.hold_answers(false);
-        executor.run();
+        executor.run_at_once();
         assert_eq!(number(&take(&caller)), 1);
         take(&signed_out).unwrap();
         assert_eq!(world.revoked(), ["refresh-1", "access-1"]);
@@ -863,7 +990,7 @@ mod executors {
 
     fn local() -> (World, Agent<Local>) {
         let world = World::new();
-        let mut seed = oauth2_proto::Seed::new(&mut rand::rng()).unwrap();
+        let mut seed = Seed::new(&mut rand::rng()).unwrap();
         let host = Local(Rc::new(world.clone()));
         let agent = Agent::new(world.client(), host, &mut seed, world.login()).unwrap();
         world.pass(LIFETIME);
@@ -1004,7 +1131,7 @@ fn many_threads_with_callers_that_come_and_go_lose_neither_wake_ups_nor_tokens()
     runtime.block_on(async move {
         let world = World::new();
         let store = Faulty::new(world.store());
-        let agent = world.open(store).with_patience(Duration::from_secs(1_000_000));
+        let agent = world.open(store).with_patience(Duration::MAX);
         let clock = world.clone();
         let ticking = tokio::spawn(async move {
             for second in 1_u32.. {

@@ -4,6 +4,7 @@
 use alloc::boxed::Box;
 use core::pin::Pin;
 use core::task::{Context, Poll};
+use core::time::Duration;
 
 use super::running::{Effect, Running};
 use super::{Host, Shared, Store};
@@ -96,8 +97,9 @@ impl<'s, H: Host, S: Store> Turn<'s, H, S> {
         let mut panicking = Panicking { shared, now, armed: true };
         // Released before that is dropped.
         let mut inner = shared.lock();
-        let next = if inner.is_driven_by(self.id) && now < ask.over_at() {
-            Ok(Next::Sleep(ask.over_at()))
+        let impatient_at = ask.until().after(Duration::from_secs(1));
+        let next = if inner.is_driven_by(self.id) && now < impatient_at {
+            Ok(Next::Sleep(impatient_at))
         } else {
             match inner.coordinator.poll(ask, now) {
                 Wanted::Load => Err(Running::Load(Box::pin(shared.store.load(&shared.key)))),
@@ -109,7 +111,7 @@ impl<'s, H: Host, S: Store> Turn<'s, H, S> {
                     Err(Running::Send(Box::pin(shared.host.send(request, deadline))))
                 }
                 Wanted::Wait(until) => Ok(Next::Sleep(until)),
-                Wanted::Busy => Ok(Next::Sleep(ask.over_at())),
+                Wanted::Busy => Ok(Next::Sleep(impatient_at)),
                 Wanted::Give(Ok(Given::Token(token))) => Ok(Next::Return(Ok(Some(token.clone())))),
                 Wanted::Give(Ok(Given::Settled)) => Ok(Next::Return(Ok(None))),
                 Wanted::Give(Err(error)) => Ok(Next::Return(Err(error))),

@@ -1,7 +1,5 @@
 //! What a coordinator asks for, what it is asked, and what it is told.
 
-use core::time::Duration;
-
 use http::Request;
 
 use crate::error::Error;
@@ -18,9 +16,10 @@ pub struct Ask {
 }
 
 impl Ask {
-    /// The first moment at which the caller waits no longer for what others do.
-    pub(crate) const fn over_at(&self) -> Timestamp {
-        self.until.after(Duration::from_secs(1))
+    /// The last moment at which the caller waits: once it is past, [`Effect::Busy`] ends.
+    #[must_use]
+    pub const fn until(&self) -> Timestamp {
+        self.until
     }
 }
 
@@ -37,13 +36,13 @@ pub(super) enum Want {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Effect<'c> {
-    /// Read the login, and report to [`loaded`](Coordinator::loaded).
+    /// Read the login, and report to [`loaded`](crate::Coordinator::loaded).
     Load,
     /// Replace the stored login if it still has this version (`None`: if there is none), and
-    /// report to [`swapped`](Coordinator::swapped).
+    /// report to [`swapped`](crate::Coordinator::swapped).
     Swap(Option<Version>, &'c State),
     /// Send this request, give it up at this moment, and report to
-    /// [`received`](Coordinator::received) or [`lost`](Coordinator::lost).
+    /// [`received`](crate::Coordinator::received) or [`lost`](crate::Coordinator::lost).
     Send(Request<Body>, Timestamp),
     /// Poll again at this moment, or when another caller's effect has been reported.
     Wait(Timestamp),

@@ -5,7 +5,6 @@
 //! accepted: a numeric string in `expires_in`, `null` for an absent member, any `Content-Type`.
 
 use alloc::borrow::Cow;
-use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
@@ -287,22 +286,35 @@ impl<'de> Deserialize<'de> for Text<'de> {
 
 /// Any JSON spelling of a number of seconds: `3600`, `3600.0`, `3.6e3`, `"3600"`. `Some(None)` is
 /// `null`, `None` is nothing that counts seconds.
+///
+/// Read digit by digit: exact, and without the tables that floating point would link.
 #[expect(clippy::option_option, reason = "absent, and not a number of seconds, are two answers")]
 fn seconds(json: &str) -> Option<Option<u64>> {
     if json == "null" {
         return Some(None);
     }
     let number = json.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(json);
-    // `parse` would take "inf", "nan" and a sign, too.
-    if !number.starts_with(|c: char| c.is_ascii_digit()) {
+    let (digits, exponent) = number.split_once(['e', 'E']).unwrap_or((number, "0"));
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+    if whole.is_empty() {
         return None;
     }
-    if let Ok(seconds) = number.parse::<u64>() {
-        return Some(Some(seconds.min(LONGEST_LIFETIME)));
+    // How many of the digits stand before the decimal point.
+    let mut places = i32::try_from(whole.len()).ok()?.saturating_add(exponent.parse().ok()?);
+    let mut seconds = 0_u64;
+    for character in whole.chars().chain(fraction.chars()) {
+        let digit = character.to_digit(10)?;
+        if places > 0 {
+            seconds = seconds.saturating_mul(10).saturating_add(digit.into());
+        } else if digit != 0 {
+            // Half a second is no number of seconds.
+            return None;
+        }
+        places = places.saturating_sub(1);
     }
-    let seconds = number.parse::<f64>().ok()?;
-    if seconds >= 2_147_483_647.0 {
-        return Some(Some(LONGEST_LIFETIME));
+    // More than twenty zeros clamp anything but zero, which stays zero.
+    for _ in 0..places.min(20) {
+        seconds = seconds.saturating_mul(10);
     }
-    (seconds % 1.0 == 0.0).then(|| format!("{seconds:.0}").parse().ok())
+    Some(Some(seconds.min(LONGEST_LIFETIME)))
 }
