@@ -311,12 +311,11 @@ mod callers_that_go_away {
         let quiet = Arc::new(Quiet);
         let waker = Waker::from(Arc::clone(&quiet));
         let mut changes = agent.changes();
-        drop(block_on(changes.next()));
         for _ in 0..10 {
             let mut caller = Box::pin(agent.token());
             assert!(caller.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
             let mut change = Box::pin(changes.next());
-            assert!(change.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+            let _ = change.as_mut().poll(&mut Context::from_waker(&waker));
         }
         drop((changes, waker));
         assert_eq!(Arc::strong_count(&quiet), 1);

@@ -459,7 +459,7 @@ fn an_unusable_scope_is_misuse() {
     assert_says(
         client().authorize(REDIRECT_URI).scope("ä").begin(&mut rng(), NOW).unwrap_err(),
         "wrong use of oauth2-proto: a scope has a character other than printable ASCII without \
-         quotes and backslashes",
+         quotes and backslashes, or more than 1,000 tokens",
         Advice::Neither,
     );
 }

@@ -12,7 +12,7 @@ use crate::value::Timestamp;
 pub enum Misuse {
     /// An endpoint or redirect URI is not usable: its name and why.
     Url(&'static str, &'static str),
-    /// A scope token has a character outside the grammar of RFC 6749 §3.3.
+    /// A scope token has a character outside the grammar of RFC 6749 §3.3, or there are too many.
     Scope,
     /// A parameter that the machine sets itself was given by the caller, or one was given twice.
     Parameter(Box<str>),
@@ -48,7 +48,8 @@ impl fmt::Display for Misuse {
         match self {
             Self::Url(name, why) => write!(f, "the {name} {why}"),
             Self::Scope => f.write_str(
-                "a scope has a character other than printable ASCII without quotes and backslashes",
+                "a scope has a character other than printable ASCII without quotes and backslashes, \
+                 or more than 1,000 tokens",
             ),
             Self::Parameter(name) => {
                 write!(
