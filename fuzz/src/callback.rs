@@ -1,6 +1,7 @@
-//! The callback (RFC 6749 §4.1.2): as a query and as a whole URL, for a server without a name and
-//! for one with it.
+//! The callback (RFC 6749 §4.1.2): as a query, as a whole URL and as the URI of a request, for a
+//! server without a name and for one with it.
 
+use http::Uri;
 use oauth2_proto::{Callback, Client, Code, Error};
 use url::{Url, form_urlencoded};
 
@@ -8,25 +9,38 @@ use super::scenario::{
     NOW, REDIRECT_URI, STATE, assert_showable, client, client_with_issuer, pending, stored,
 };
 
-/// Reads the text as the query of a callback, and as the URL that a browser was sent to.
+/// Reads the text as the query of a callback, as the URL that a browser was sent to, and as what a
+/// web server saw of it.
 ///
 /// # Panics
 /// When a promise is broken.
 pub fn run(data: &[u8]) {
     let Ok(text) = str::from_utf8(data) else { return };
-    let query = text.split('#').next().and_then(|url| url.split_once('?'));
-    let query = query.map_or("", |(_, query)| query);
-    // A question mark in front of a query is not part of its first name.
-    let bare = text.strip_prefix('?').unwrap_or(text);
     for client in [client(), client_with_issuer()] {
-        if let Some(code) = accept(&client, &Callback::query(text), bare) {
-            assert_redeemable(&client, code, bare);
+        let accept = |callback: &Callback<'_>, query| {
+            let code = accept(&client, callback, query);
+            code.map(|code| assert_redeemable(&client, code, query)).is_some()
+        };
+        accept(&Callback::query(text), bare(text));
+
+        let query = text.trim().split('#').next().and_then(|url| url.split_once('?'));
+        if accept(&Callback::url(text), query.map_or("", |(_, query)| query)) {
+            assert!(is_redirect_uri(text), "{text:?} is not the redirect URI");
         }
-        if let Some(code) = accept(&client, &Callback::url(text), query) {
-            assert!(is_redirect_uri(text), "{text} is not the redirect URI");
-            assert_redeemable(&client, code, query);
+
+        let Ok(uri) = text.parse::<Uri>() else { continue };
+        let query = uri.query().unwrap_or_default();
+        if uri.authority().is_none() {
+            accept(&Callback::from(&uri), bare(query));
+        } else if accept(&Callback::from(&uri), query) {
+            assert!(is_redirect_uri(&uri.to_string()), "{uri} is not the redirect URI");
         }
     }
+}
+
+/// A question mark in front of a query is not part of its first name.
+fn bare(query: &str) -> &str {
+    query.strip_prefix('?').unwrap_or(query)
 }
 
 /// Hands a callback with this query in, and checks what becomes of the login.
@@ -46,7 +60,8 @@ fn accept(client: &Client, callback: &Callback<'_>, query: &str) -> Option<Code>
     match &accepted {
         Ok(_) => {
             assert!(is_ours, "{query:?} is forged");
-            assert!(all(query, "error").is_empty(), "{query:?} says no");
+            // RFC 6749 §3.1: a parameter without a value MUST be treated as if it were omitted.
+            assert!(all(query, "error").iter().all(String::is_empty), "{query:?} says no");
         }
         Err(error) => {
             assert_showable(error);

@@ -3,6 +3,13 @@
 //!
 //! Each body takes any bytes and asserts what must hold for all of them; where an answer can be
 //! checked in another way (a second parser, a model), it is.
+//!
+//! ```text
+//! mkdir -p target/fuzz/session
+//! cargo +nightly fuzz run --sanitizer none session target/fuzz/session fuzz/corpus/session
+//! ```
+//!
+//! What it finds goes to the first folder. There is no `unsafe` for a sanitizer to look at.
 #![forbid(unsafe_code)]
 #![expect(clippy::expect_used, reason = "an expectation that fails is what is looked for")]
 

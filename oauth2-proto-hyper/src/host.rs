@@ -2,7 +2,9 @@
 //! the deadline whoever still waits.
 
 use core::fmt;
-use core::pin::Pin;
+use core::future::poll_fn;
+use core::pin::{Pin, pin};
+use core::task::Poll;
 use core::time::Duration;
 use std::sync::Arc;
 use std::time::UNIX_EPOCH;
@@ -17,7 +19,7 @@ use hyper_util::rt::TokioExecutor;
 use oauth2_proto::agent::Host;
 use oauth2_proto::{Body, Lost, Timestamp};
 use tokio::task::JoinSet;
-use tokio::time::{Sleep, sleep};
+use tokio::time::{Sleep, sleep, timeout};
 
 /// Sends token requests with hyper; a [`Host`] for an [`Agent`](oauth2_proto::agent::Agent).
 ///
@@ -162,21 +164,33 @@ impl<C> fmt::Debug for HyperHost<C> {
     }
 }
 
-/// Gives an exchange up at its deadline. Once that is over, not another byte is sent.
+/// Gives an exchange up at its deadline, by the clock on the wall: a timer stands still while the
+/// machine sleeps. Once the deadline is over, not another byte is sent.
 async fn by<T>(
     deadline: Timestamp,
     exchange: impl Future<Output = Result<T, Lost>>,
 ) -> Result<T, Lost> {
-    let left = time_to(deadline);
-    if left.is_zero() {
+    if time_to(deadline).is_zero() {
         return Err(Lost::Unsent);
     }
-    tokio::select! {
-        biased;
-        () = sleep(left) => Err(Lost::Unanswered),
-        outcome = exchange => outcome,
+    let mut exchange = pin!(exchange);
+    loop {
+        let left = time_to(deadline);
+        if left.is_zero() {
+            return Err(Lost::Unanswered);
+        }
+        let until_deadline = poll_fn(|context| match time_to(deadline).is_zero() {
+            true => Poll::Ready(Err(Lost::Unanswered)),
+            false => exchange.as_mut().poll(context),
+        });
+        if let Ok(outcome) = timeout(left.min(LOOK_AGAIN), until_deadline).await {
+            return outcome;
+        }
     }
 }
+
+/// How often the clock on the wall is looked at.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// Reads an answer, up to the first byte that is too much.
 async fn read(response: Response<Incoming>, limit: usize) -> Result<Response<Vec<u8>>, Lost> {

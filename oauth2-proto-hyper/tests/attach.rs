@@ -288,6 +288,57 @@ async fn the_service_that_is_ready_makes_the_call() {
 }
 
 #[tokio::test]
+async fn a_repetition_is_the_same_request() {
+    let (tokens, resource) = (token_endpoint().await, resource(0).await);
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let log = Arc::clone(&seen);
+    let refuse = tower::service_fn(move |mut request: Request<String>| {
+        let token = request.headers_mut().remove(AUTHORIZATION).unwrap();
+        log.lock().unwrap().push((token, format!("{request:?}"), request.extensions().len()));
+        let challenge = "Bearer error=\"invalid_token\"";
+        let response = Response::builder().status(401).header("www-authenticate", challenge);
+        async { response.body(()) }
+    });
+    let mut api = AttachTokenLayer::new(agent(&tokens, &resource).await).layer(refuse);
+    let request = Request::put(resource.url("/me?now")).version(http::Version::HTTP_2);
+    let request = request.header("x-kept", "yes").extension(7_u8).body("hello".to_owned()).unwrap();
+    api.ready().await.unwrap().call(request).await.unwrap();
+    let seen = seen.lock().unwrap();
+    let [(old, first, extensions), (new, second, kept)] = &**seen else { panic!("{seen:?}") };
+    assert_eq!((first, *extensions, *kept), (second, 1, 1));
+    assert_eq!(
+        (old.as_bytes(), new.as_bytes()),
+        (&b"Bearer access-0"[..], &b"Bearer access-1"[..])
+    );
+}
+
+#[tokio::test]
+async fn a_repetition_that_is_refused_has_the_next_call_get_another_token() {
+    let (tokens, resource) = (token_endpoint().await, resource(2).await);
+    let host = Ahead::new();
+    let (agent, _) = logged_in(tokens.client(), host.clone(), 3600).await;
+    let agent = agent.with_origins(Origins::new([resource.url("/").as_str()]).unwrap());
+    let meanwhile = agent.clone();
+    let http = hyper::<Full<Bytes>>();
+    // While the first request is on its way, somebody refreshes; and then time goes by.
+    let slow = tower::service_fn(move |request| {
+        let (meanwhile, host, mut http) = (meanwhile.clone(), host.clone(), http.clone());
+        async move {
+            if meanwhile.token().await.unwrap().expose() == "access-0" {
+                meanwhile.refresh().await.unwrap();
+                host.put_forward(31);
+            }
+            http.call(request).await
+        }
+    });
+    let api = AttachTokenLayer::new(agent).layer(slow);
+    let first = call(api.clone(), &resource.url("/me"), Full::default()).await.unwrap();
+    assert_eq!((first, resource.requests().len()), (StatusCode::UNAUTHORIZED, 2));
+    let second = call(api, &resource.url("/me"), Full::default()).await.unwrap();
+    assert_eq!((second, resource.requests().len()), (StatusCode::OK, 3));
+}
+
+#[tokio::test]
 async fn it_stacks_with_other_layers() {
     let (tokens, resource) = (token_endpoint().await, resource(1).await);
     let seen = Arc::new(Mutex::new(Vec::new()));

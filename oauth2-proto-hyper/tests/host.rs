@@ -188,6 +188,18 @@ async fn a_refused_connection_is_unsent_and_undoes_the_attempt() {
 }
 
 #[tokio::test]
+async fn every_request_has_a_connection_of_its_own() {
+    let peer =
+        Peer::start(|_, _| Reply::Hang(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n".into()));
+    let (peer, host) = (peer.await, host());
+    for nth in 1..=3 {
+        let response = host.send(token_request(&peer.url("/token")), soon()).await.unwrap();
+        assert_eq!((response.status().as_u16(), peer.connections()), (200, nth));
+        peer.hung_up(nth).await;
+    }
+}
+
+#[tokio::test]
 async fn tls_works_with_roots_of_ones_own() {
     let authority = Authority::new();
     let tls = authority.acceptor.clone();

@@ -1,7 +1,9 @@
 //! Token traffic over reqwest: no redirects, bounded in time and size.
 
 use core::fmt;
-use core::pin::Pin;
+use core::future::poll_fn;
+use core::pin::{Pin, pin};
+use core::task::Poll;
 use core::time::Duration;
 use std::sync::Arc;
 use std::time::UNIX_EPOCH;
@@ -105,18 +107,14 @@ impl Host for ReqwestHost {
     fn send(&self, request: Request<Body>, deadline: Timestamp) -> Self::Sending {
         let host = self.clone();
         Box::pin(async move {
-            let left = time_to(deadline);
-            if left.is_zero() {
-                return Err(Lost::Unsent);
-            }
             // A task of its own, which ends with this future: an agent polls nothing while nobody
             // waits for it, and the deadline holds nevertheless.
             let mut exchange = JoinSet::new();
-            exchange.spawn(timeout(left, host.exchange(request)));
+            exchange.spawn(by(deadline, host.exchange(request)));
             match exchange.join_next().await {
-                Some(Ok(Ok(outcome))) => outcome,
-                // The time is up, it panicked, or the runtime is shutting down.
-                Some(Ok(Err(_)) | Err(_)) | None => Err(Lost::Unanswered),
+                Some(Ok(outcome)) => outcome,
+                // It panicked, or the runtime is shutting down.
+                Some(Err(_)) | None => Err(Lost::Unanswered),
             }
         })
     }
@@ -136,6 +134,34 @@ impl fmt::Debug for ReqwestHost {
         f.debug_struct("ReqwestHost").field("body_limit", &self.body_limit).finish_non_exhaustive()
     }
 }
+
+/// Gives an exchange up at its deadline, by the clock on the wall: a timer stands still while the
+/// machine sleeps. Once the deadline is over, not another byte is sent.
+async fn by<T>(
+    deadline: Timestamp,
+    exchange: impl Future<Output = Result<T, Lost>>,
+) -> Result<T, Lost> {
+    if time_to(deadline).is_zero() {
+        return Err(Lost::Unsent);
+    }
+    let mut exchange = pin!(exchange);
+    loop {
+        let left = time_to(deadline);
+        if left.is_zero() {
+            return Err(Lost::Unanswered);
+        }
+        let until_deadline = poll_fn(|context| match time_to(deadline).is_zero() {
+            true => Poll::Ready(Err(Lost::Unanswered)),
+            false => exchange.as_mut().poll(context),
+        });
+        if let Ok(outcome) = timeout(left.min(LOOK_AGAIN), until_deadline).await {
+            return outcome;
+        }
+    }
+}
+
+/// How often the clock on the wall is looked at.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// How long it is until a moment, exactly: rounded to seconds, a request could outlive its deadline.
 fn time_to(at: Timestamp) -> Duration {

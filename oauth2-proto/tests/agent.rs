@@ -324,8 +324,10 @@ mod callers_that_go_away {
     /// A host that has something else happen while its exchange is being polled.
     struct Meanwhile {
         world: World,
-        happens: Arc<Mutex<Option<Box<dyn FnOnce() + Send>>>>,
+        happens: Happening,
     }
+
+    type Happening = Arc<Mutex<Option<Box<dyn FnOnce() + Send>>>>;
 
     impl Host for Meanwhile {
         type Sending = Pin<Box<dyn Future<Output = Result<Response<Vec<u8>>, Lost>> + Send>>;
@@ -357,7 +359,7 @@ mod callers_that_go_away {
     #[test]
     fn one_that_is_dropped_after_it_was_polled_at_the_same_time_as_another_leaves_that_awake() {
         let world = World::new();
-        let happens: Arc<Mutex<Option<Box<dyn FnOnce() + Send>>>> = Arc::default();
+        let happens = Happening::default();
         let host = Meanwhile { world: world.clone(), happens: Arc::clone(&happens) };
         let mut seed = Seed::new(&mut rand::rng()).unwrap();
         let agent = Agent::new(world.client(), host, &mut seed, world.login()).unwrap();
@@ -859,17 +861,22 @@ mod changes {
 
     #[test]
     fn tell_that_a_token_which_nothing_renews_has_expired() {
-        let world = World::new();
-        let store = Arc::new(MemoryStore::new());
-        let agent = world.open(store);
-        let login = world.login_with("");
-        let (logging_in, asking) = (agent.clone(), agent.clone());
-        run(&world, async move { logging_in.log_in(login).await }).unwrap();
-        world.pass(LIFETIME);
-        let changes = heard(&world, &agent, async move {
-            assert_eq!(ended(&asking.token().await), Some(&Reason::TokenExpired));
-        });
-        assert_eq!(changes, [Change::Ended(Reason::TokenExpired)]);
+        for reads_the_store in [false, true] {
+            let world = World::new();
+            let store = Arc::new(MemoryStore::new());
+            let login = world.login_with("");
+            assert!(block_on(store.swap("login", None, Some(&login.into()))).is_ok());
+            let agent = world.open(store);
+            // What was read within this second is not read again.
+            world.pass(LIFETIME - u64::from(reads_the_store));
+            let (settling, asking) = (agent.clone(), agent.clone());
+            run(&world, async move { settling.settle().await }).unwrap();
+            world.pass(u64::from(reads_the_store));
+            let changes = heard(&world, &agent, async move {
+                assert_eq!(ended(&asking.token().await), Some(&Reason::TokenExpired));
+            });
+            assert_eq!(changes, [Change::Ended(Reason::TokenExpired)]);
+        }
     }
 }
 

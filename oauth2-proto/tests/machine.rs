@@ -310,7 +310,7 @@ fn a_token_answer_is_stale_where_newer_tokens_are_held() {
     world.pass(30);
     let (ticket, _) = sent(&mut session, world.now);
     let answer = world.answer(&request);
-    session.receive(ticket, &answer, world.now).expect("a good answer");
+    drop(session.receive(ticket, &answer, world.now).expect("a good answer"));
     let before = json(session.state());
     let received = session.receive(late, &late_answer, world.now).expect("stale, not wrong");
     assert!(matches!(received, Received::Late(revocations) if revocations.is_empty()));
@@ -928,7 +928,7 @@ fn a_challenge_that_concerns_no_held_token_changes_nothing() {
     let old = generation(&mut session, world.now);
     let (ticket, request) = sent(&mut session, at(3600));
     let answer = world.answer(&request);
-    session.receive(ticket, &answer, at(3600)).expect("a good answer");
+    drop(session.receive(ticket, &answer, at(3600)).expect("a good answer"));
     let current = generation(&mut session, at(3600));
     let before = json(session.state());
     let later = at(3700);
@@ -1418,7 +1418,7 @@ fn tokens_of_two_seconds_do_not_cause_a_refresh_per_call() {
             if let oauth2_proto::Step::Send(ticket, request) = session.step(at(second)) {
                 sends += 1;
                 let answer = world.answer(&request);
-                session.receive(ticket, &answer, at(second)).expect("a good answer");
+                drop(session.receive(ticket, &answer, at(second)).expect("a good answer"));
             }
         }
         assert_eq!(sends, u64::from(second > 0 && second % 2 == 0), "second {second}");
@@ -1476,7 +1476,7 @@ fn tokens_that_are_dead_on_arrival_back_off() {
         world.pass(wait);
         let (ticket, request) = sent(&mut session, world.now);
         let answer = world.answer(&request);
-        session.receive(ticket, &answer, world.now).expect("a good answer");
+        drop(session.receive(ticket, &answer, world.now).expect("a good answer"));
     }
 }
 
@@ -1488,7 +1488,7 @@ fn a_programs_tokens_that_are_dead_on_arrival_back_off() {
     for wait in [1, 2, 4, 8, 16, 32, 60, 60] {
         let (ticket, request) = sent(&mut session, world.now);
         let answer = world.answer(&request);
-        session.receive(ticket, &answer, world.now).expect("a good answer");
+        drop(session.receive(ticket, &answer, world.now).expect("a good answer"));
         assert_eq!(look(&mut session, world.now), Seen::Wait(wait));
         world.pass(wait);
     }

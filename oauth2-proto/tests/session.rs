@@ -258,7 +258,7 @@ fn a_late_success_never_replaces_newer_tokens() {
     world.pass(30);
     let (ticket, request) = sent(&mut session, world.now);
     let answer = world.answer(&request);
-    session.receive(ticket, &answer, world.now).expect("a good answer");
+    drop(session.receive(ticket, &answer, world.now).expect("a good answer"));
     let before = json(session.state());
     assert!(revoked(session.receive(late, &reply(200, LATE), world.now)).is_empty());
     assert_eq!(json(session.state()), before);
@@ -354,7 +354,7 @@ fn a_lost_answer_does_no_harm_within_the_servers_grace_period() {
     world.pass(1);
     let (ticket, request) = sent(&mut session, world.now);
     let answer = world.answer(&request);
-    session.receive(ticket, &answer, world.now).expect("the server is patient");
+    drop(session.receive(ticket, &answer, world.now).expect("the server is patient"));
     assert!(matches!(look(&mut session, world.now), Seen::Use(_)));
 }
 
@@ -404,7 +404,7 @@ fn a_program_recovers_by_itself_from_whatever_the_server_answers() {
     }
     let (ticket, request) = sent(&mut session, world.now);
     let answer = world.answer(&request);
-    session.receive(ticket, &answer, world.now).expect("a good answer");
+    drop(session.receive(ticket, &answer, world.now).expect("a good answer"));
     assert_eq!(look(&mut session, world.now), Seen::Use("access-1".into()));
 }
 
@@ -432,7 +432,7 @@ fn a_challenge_rejects_the_current_token() {
     assert_eq!(session.challenged(current, &invalid_token(), at(30)), Challenged::Rejected);
     let (ticket, request) = sent(&mut session, at(30));
     let answer = world.answer(&request);
-    session.receive(ticket, &answer, at(30)).expect("a good answer");
+    drop(session.receive(ticket, &answer, at(30)).expect("a good answer"));
     assert_eq!(look(&mut session, at(30)), Seen::Use("access-5".into()));
 }
 
@@ -443,7 +443,7 @@ fn a_challenge_to_a_token_that_was_replaced_says_so() {
     let old = generation(&mut session, at(0));
     let (ticket, request) = sent(&mut session, at(3600));
     let answer = world.answer(&request);
-    session.receive(ticket, &answer, at(3600)).expect("a good answer");
+    drop(session.receive(ticket, &answer, at(3600)).expect("a good answer"));
     assert_eq!(session.challenged(old, &invalid_token(), at(3700)), Challenged::Superseded);
     assert_eq!(look(&mut session, at(3700)), Seen::Use("access-5".into()));
 }
@@ -545,7 +545,7 @@ fn a_resource_that_rejects_every_token_does_not_cause_a_refresh_per_call() {
             Step::Send(ticket, request) => {
                 refreshes += 1;
                 let answer = world.answer(&request);
-                session.receive(ticket, &answer, at(second)).expect("a good answer");
+                drop(session.receive(ticket, &answer, at(second)).expect("a good answer"));
             }
             Step::Wait(_) | Step::Login(_) => panic!("there is always something to do"),
         }
@@ -562,7 +562,7 @@ fn a_forced_refresh_sends_although_the_token_is_good() {
     session.refresh_now().expect("renewable");
     let (ticket, request) = sent(&mut session, at(1));
     let answer = world.answer(&request);
-    session.receive(ticket, &answer, at(1)).expect("a good answer");
+    drop(session.receive(ticket, &answer, at(1)).expect("a good answer"));
     assert_eq!(look(&mut session, at(1)), Seen::Use("access-5".into()));
 }
 
@@ -584,7 +584,7 @@ fn a_forced_refresh_is_content_with_the_one_that_is_on_its_way() {
     let (ticket, request) = sent(&mut session, at(1));
     session.refresh_now().expect("renewable");
     let answer = world.answer(&request);
-    session.receive(ticket, &answer, at(1)).expect("a good answer");
+    drop(session.receive(ticket, &answer, at(1)).expect("a good answer"));
     assert_eq!(look(&mut session, at(1)), Seen::Use("access-5".into()));
 }
 
@@ -596,7 +596,7 @@ fn a_forced_refresh_of_a_program_is_content_with_its_first_token() {
     let (ticket, request) = sent(&mut session, at(0));
     session.refresh_now().expect("renewable");
     let answer = world.answer(&request);
-    session.receive(ticket, &answer, at(0)).expect("a good answer");
+    drop(session.receive(ticket, &answer, at(0)).expect("a good answer"));
     assert_eq!(look(&mut session, at(0)), Seen::Use("access-1".into()));
 }
 
@@ -718,7 +718,7 @@ fn a_refreshing_state_that_a_crash_left_is_tried_at_once_when_its_lease_is_long_
     let (ticket, again) = sent(&mut session, world.now);
     assert_eq!(again.body().as_ref(), request.body().as_ref());
     let answer = world.answer(&again);
-    session.receive(ticket, &answer, world.now).expect("the first request never arrived");
+    drop(session.receive(ticket, &answer, world.now).expect("the first request never arrived"));
     assert_eq!(look(&mut session, world.now), Seen::Use("access-5".into()));
 }
 

@@ -46,14 +46,14 @@ use crate::wire::Challenge;
 /// started it: a caller can be dropped at any moment, and another one finishes its work.
 pub struct Agent<H: Host, S: Store = MemoryStore> {
     shared: Arc<Shared<H, S>>,
+    origins: Arc<Origins>,
+    patience: Duration,
 }
 
 struct Shared<H: Host, S: Store> {
     host: H,
     store: S,
     key: String,
-    origins: Origins,
-    patience: Duration,
     inner: Mutex<Inner<H, S>>,
     crowd: Arc<Crowd>,
     /// Wakes the crowd.
@@ -93,36 +93,23 @@ impl<H: Host, S: Store> Agent<H, S> {
 
     fn with(coordinator: Coordinator, host: H, store: S, key: String) -> Self {
         let inner = Mutex::new(Inner::new(coordinator));
-        let (origins, patience) = (Origins::default(), PATIENCE);
         let crowd = Arc::<Crowd>::default();
         let waker = Waker::from(Arc::clone(&crowd));
-        let shared = Shared { host, store, key, origins, patience, inner, crowd, waker };
-        Self { shared: Arc::new(shared) }
+        let shared = Arc::new(Shared { host, store, key, inner, crowd, waker });
+        Self { shared, origins: Arc::default(), patience: PATIENCE }
     }
 
-    /// Names the origins whose requests may carry the token; without any, none may.
+    /// Names the origins whose requests may carry the token; without any, none may. It holds for
+    /// this handle and the clones that are made of it from now on.
     #[must_use]
     pub fn with_origins(self, origins: Origins) -> Self {
-        self.reconfigured(|shared| shared.origins = origins)
+        Self { origins: Arc::new(origins), ..self }
     }
 
     /// Makes callers wait this long for a token (30 s unless told) before they get an error.
     #[must_use]
     pub fn with_patience(self, patience: Duration) -> Self {
-        self.reconfigured(|shared| shared.patience = patience)
-    }
-
-    /// Changes what is fixed before the first clone; clones made earlier would not see it.
-    fn reconfigured(mut self, change: impl FnOnce(&mut Shared<H, S>)) -> Self {
-        debug_assert_eq!(
-            Arc::strong_count(&self.shared),
-            1,
-            "configure an agent before cloning it"
-        );
-        if let Some(shared) = Arc::get_mut(&mut self.shared) {
-            change(shared);
-        }
-        self
+        Self { patience, ..self }
     }
 
     /// A token that is good now. Refreshes when it is time, once for all callers.
@@ -154,6 +141,7 @@ impl<H: Host, S: Store> Agent<H, S> {
     /// # Errors
     /// [`Error::Unavailable`] when the store does not answer; call again.
     pub async fn sign_out(&self) -> Result<(), Error> {
+        self.shared.lock().coordinator.reload();
         self.settle().await?;
         self.shared.lock().coordinator.sign_out();
         self.settle().await
@@ -186,7 +174,7 @@ impl<H: Host, S: Store> Agent<H, S> {
     /// [`Misuse::Origin`] for other origins; else as [`token`](Self::token) and
     /// [`AccessToken::attach`].
     pub async fn attach<B>(&self, request: &mut Request<B>) -> Result<Generation, Error> {
-        if !self.shared.origins.contain(request.uri()) {
+        if !self.origins.contain(request.uri()) {
             return Err(Misuse::Origin.into());
         }
         let token = self.token().await?;
@@ -225,6 +213,8 @@ impl<H: Host, S: Store> Agent<H, S> {
 
     /// Looks at the login as far as it is known here: its scope, its expiry, what the answer
     /// brought besides. `None` before it is loaded; [`settle`](Self::settle) loads it.
+    ///
+    /// The agent is locked meanwhile: `look` must not call it.
     pub fn with_state<T>(&self, look: impl FnOnce(Option<&State>) -> T) -> T {
         look(self.shared.lock().coordinator.state())
     }
@@ -252,7 +242,7 @@ impl<H: Host, S: Store> Agent<H, S> {
     }
 
     fn until(&self) -> crate::Timestamp {
-        self.shared.host.now().after(self.shared.patience)
+        self.shared.host.now().after(self.patience)
     }
 }
 
@@ -268,7 +258,8 @@ impl<H: Host, S: Store> Shared<H, S> {
 
 impl<H: Host, S: Store> Clone for Agent<H, S> {
     fn clone(&self) -> Self {
-        Self { shared: Arc::clone(&self.shared) }
+        let (shared, origins) = (Arc::clone(&self.shared), Arc::clone(&self.origins));
+        Self { shared, origins, patience: self.patience }
     }
 }
 
@@ -276,7 +267,7 @@ impl<H: Host, S: Store> fmt::Debug for Agent<H, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Agent")
             .field("key", &self.shared.key)
-            .field("origins", &self.shared.origins)
+            .field("origins", &self.origins)
             .finish_non_exhaustive()
     }
 }

@@ -83,7 +83,6 @@ impl<'s, H: Host, S: Store> Turn<'s, H, S> {
                 false
             }
             Poll::Ready(outcome) => {
-                let now = shared.host.now();
                 shared.lock().report(outcome, now);
                 shared.crowd.wake_all();
                 true

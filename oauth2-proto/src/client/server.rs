@@ -103,8 +103,11 @@ impl Server {
     }
 
     /// What tells this server from others: its issuer, else its token endpoint.
-    pub(super) fn identity(&self) -> &str {
-        self.issuer.as_deref().unwrap_or_else(|| self.token.url.as_str())
+    pub(super) fn identity(&self) -> [&str; 2] {
+        match &self.issuer {
+            Some(issuer) => ["issuer", issuer],
+            None => ["token endpoint", self.token.url.as_str()],
+        }
     }
 
     pub(super) const fn token(&self) -> &Uri {

@@ -122,14 +122,22 @@ impl Coordinator {
     /// # Errors
     /// [`Misuse::NotRenewable`](crate::Misuse::NotRenewable) when there is nothing to ask with.
     pub fn refresh(&mut self, until: Timestamp) -> Result<Ask, Error> {
-        if let Some(session) = &mut self.session {
-            session.refresh_now()?;
+        if let Some(session) = &mut self.session
+            && let Err(error) = session.refresh_now()
+            && session.state().tokens().is_some()
+        {
+            return Err(error);
         }
         Ok(self.ask(Want::Newer(self.generation()), until))
     }
 
+    /// Makes the next poll read the store first: for what must not be decided on old knowledge.
+    pub const fn reload(&mut self) {
+        self.stored.reload();
+    }
+
     /// Ends the login; [`settled`](Self::settled) says when that is saved and the tokens are
-    /// revoked. Load before: what is not known can't be revoked.
+    /// revoked. [Reload](Self::reload) before: what is not known can't be revoked.
     pub fn sign_out(&mut self) {
         if let Some(session) = &mut self.session {
             self.revocations.extend(session.sign_out());
@@ -144,6 +152,7 @@ impl Coordinator {
     /// As [`Session::new`]; nothing has been changed.
     pub fn log_in(&mut self, state: impl Into<State>) -> Result<(), Failed> {
         self.session = Some(Session::new(Arc::clone(&self.client), state)?);
+        self.refused = None;
         self.overrule();
         Ok(())
     }
@@ -168,9 +177,12 @@ impl Coordinator {
         now: Timestamp,
     ) -> Challenged {
         let Some(session) = &mut self.session else { return Challenged::Superseded };
+        let known = session.state().tokens().is_none_or(|tokens| tokens.rejected);
         let challenged = session.challenged(generation, challenge, now);
         if challenged == Challenged::Rejected {
             self.rejected = Some(generation);
+        }
+        if challenged == Challenged::Rejected && !known {
             self.stored.unsaved.state = true;
         }
         challenged
@@ -303,12 +315,12 @@ impl Coordinator {
             return Next::Revoke(request);
         }
         if ask.want == Want::Settled {
-            return Next::Settled;
+            return self.refused.clone().map_or(Next::Settled, Next::Refuse);
         }
         if let Some(error) = self.own_failure(ask) {
             let over = ask.want != Want::Token || !error.is_retryable();
             if over && !self.satisfies(ask, now) {
-                return Next::Refuse(error.clone());
+                return Next::Refuse(self.explained(error));
             }
         }
         self.step(ask, now)
@@ -370,6 +382,16 @@ impl Coordinator {
                 Error::Unavailable(Unavailable::new(cause, Some(until.since(now))))
             }),
         )
+    }
+
+    /// What an error means for the login: where it is over, a person has to know.
+    fn explained(&self, error: &Error) -> Error {
+        match self.state() {
+            Some(State::Unauthorized(state)) if !state.is_renewable() && !error.needs_login() => {
+                Error::Expired(Expired::Login(state.reason().clone()))
+            }
+            Some(_) | None => error.clone(),
+        }
     }
 
     const fn ask(&self, want: Want, until: Timestamp) -> Ask {

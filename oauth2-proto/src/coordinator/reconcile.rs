@@ -25,15 +25,7 @@ impl Coordinator {
             return Verdict::Same;
         }
         if self.stored.unsaved.forced {
-            // Signed out while somebody refreshed: the newer tokens are to be revoked, too.
-            if let State::Unauthorized(_) = mine
-                && let Some(tokens) = theirs.and_then(State::tokens)
-                && tokens.login.id == mine.identity().id
-                && tokens.login.number > mine.identity().number
-            {
-                self.revocations.extend(tokens.revocations(&self.client));
-            }
-            return Verdict::Mine;
+            return self.overrule_with(theirs);
         }
         if !self.stored.unsaved.state {
             return Verdict::Theirs;
@@ -65,6 +57,31 @@ impl Coordinator {
                 Verdict::Theirs
             }
         }
+    }
+
+    /// Whether a new login or a sign-out still has to replace what is stored. Login ids are random:
+    /// the same id there means that an earlier swap of unknown outcome was done after all.
+    fn overrule_with(&mut self, theirs: Option<&State>) -> Verdict {
+        let Some((mine, theirs)) = self.session.as_ref().map(Session::state).zip(theirs) else {
+            return Verdict::Mine;
+        };
+        let same_login = theirs.identity().id == mine.identity().id;
+        let newer = theirs.identity().number > mine.identity().number;
+        if mine.was_ended() {
+            // Signed out while somebody refreshed: the newer tokens are to be revoked, too.
+            if same_login && newer {
+                let tokens = theirs.tokens().into_iter();
+                self.revocations.extend(tokens.flat_map(|it| it.revocations(&self.client)));
+            }
+            // Another login is not the one that was signed out.
+            return if same_login { Verdict::Mine } else { Verdict::Theirs };
+        }
+        if same_login && theirs.was_ended() {
+            let tokens = mine.tokens().into_iter();
+            self.revocations.extend(tokens.flat_map(|it| it.revocations(&self.client)));
+        }
+        // The new login has arrived, and has moved on since.
+        if same_login { Verdict::Theirs } else { Verdict::Mine }
     }
 
     /// Goes on with what is stored.

@@ -42,6 +42,10 @@ impl Stored {
         self.loaded_at.is_none() || self.uncertain
     }
 
+    pub(super) const fn reload(&mut self) {
+        self.uncertain = true;
+    }
+
     /// Whether it was not read within this time.
     pub(super) fn is_older_than(&self, age: Duration, now: Timestamp) -> bool {
         self.loaded_at.is_none_or(|at| now < at || now >= at.after(age))

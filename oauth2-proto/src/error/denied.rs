@@ -29,6 +29,16 @@ impl Denied {
         }
     }
 
+    /// Takes out what the request held: some servers repeat the token that they refuse.
+    pub(crate) fn without(mut self, secret: &str) -> Self {
+        for text in [&mut self.description, &mut self.uri].into_iter().flatten() {
+            if !secret.is_empty() && text.contains(secret) {
+                *text = text.replace(secret, "…").into();
+            }
+        }
+        self
+    }
+
     /// The error code, such as `invalid_grant`.
     #[must_use]
     pub fn error(&self) -> &str {

@@ -30,6 +30,8 @@ pub enum Misuse {
     NoRequest,
     /// The token would be sent in the clear: use https.
     PlainHttp,
+    /// The request has so many header fields that no other fits in.
+    TooManyHeaders,
     /// The request goes to an origin that the token was not allowed for.
     Origin,
 }
@@ -76,6 +78,9 @@ impl fmt::Display for Misuse {
             Self::PlainHttp => f.write_str(
                 "a token is sent to absolute https URIs only (plain http: this machine only)",
             ),
+            Self::TooManyHeaders => {
+                f.write_str("the request has too many header fields to take the token as well")
+            }
             Self::Origin => f.write_str(
                 "the request goes to an origin that is not among those which may see the token",
             ),

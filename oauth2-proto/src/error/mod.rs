@@ -23,7 +23,8 @@ pub use unavailable::{Outage, Unavailable};
 /// Why a call was refused or an exchange failed. Each kind names the guilty.
 ///
 /// Text that came from the peer is filtered to printable characters and bounded, so an error can
-/// be shown and logged. No error holds a token, code or secret.
+/// be shown and logged. What the refused request held is taken
+/// out of it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum Error {

@@ -5,6 +5,7 @@ use core::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::value::{HolderId, Timestamp};
+use crate::wire::LONGEST_RETRY_AFTER;
 
 /// A token request that was handed to the host.
 ///
@@ -81,9 +82,6 @@ const MOST_UNEXPLAINED: u32 = 3;
 
 /// Longest back-off that grows by itself.
 const LONGEST_BACK_OFF: u64 = 60;
-
-/// Longest back-off that a server can ask for with `Retry-After`.
-const LONGEST_RETRY_AFTER: u64 = 3600;
 
 impl Setbacks {
     /// Notes a failure: the next attempt waits 1, 2, 4 … 60 seconds, or longer if the server says.

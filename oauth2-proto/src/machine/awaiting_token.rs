@@ -89,6 +89,12 @@ impl AwaitingToken {
                 Ok(self.grant.obtained(tokens, &granted))
             }
             Answer::Denied(denied) => {
+                let denied = match &self.grant {
+                    Grant::Code(code) => {
+                        denied.without(code.code.expose()).without(code.verifier.as_str())
+                    }
+                    Grant::ClientCredentials(_) => denied,
+                };
                 self.setbacks.back_off(None, now);
                 let reason = Reason::Denied(denied.error().into());
                 Err(Failed::new(Error::Denied(denied), self.into_unauthorized(reason)))

@@ -145,6 +145,10 @@ impl Refreshing {
     }
 
     fn denied(mut self, denied: Denied, now: Timestamp) -> Failed {
+        let denied = match &self.held.renewal {
+            Some(Renewal::RefreshToken(token)) => denied.without(token.expose()),
+            Some(Renewal::ClientCredentials(_)) | None => denied,
+        };
         let spent = matches!(self.held.renewal, Some(Renewal::RefreshToken(_)))
             && denied.error() == INVALID_GRANT;
         if spent {

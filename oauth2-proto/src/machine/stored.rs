@@ -124,7 +124,7 @@ impl TryFrom<V1<'_>> for State {
     fn try_from(stored: V1<'_>) -> Result<Self, Invalid> {
         Ok(match stored {
             V1::Unauthorized(stored) => Self::Unauthorized(Unauthorized {
-                login: stored.login,
+                login: login(stored.login)?,
                 reason: reason(stored.reason.into_owned())?,
                 requested: scope(&stored.requested_scope)?,
                 renewal: stored.renewal.map(TryInto::try_into).transpose()?,
@@ -133,7 +133,7 @@ impl TryFrom<V1<'_>> for State {
             V1::AwaitingCallback(stored) => AwaitingCallback::try_from(stored)?.into(),
             V1::AwaitingToken(stored) => match stored.grant {
                 Some(grant) => AwaitingToken {
-                    login: stored.login,
+                    login: login(stored.login)?,
                     grant: Grant::ClientCredentials(grant.try_into()?),
                     attempt: attempt(stored.attempt)?,
                     setbacks: stored.setbacks,
@@ -141,7 +141,7 @@ impl TryFrom<V1<'_>> for State {
                 .into(),
                 None => {
                     let requested = scope(&stored.requested_scope)?;
-                    Unauthorized::ended(stored.login, Reason::CodeSpent, requested).into()
+                    Unauthorized::ended(login(stored.login)?, Reason::CodeSpent, requested).into()
                 }
             },
             V1::Authorized(stored) => Authorized::try_from(stored)?.into(),
@@ -202,7 +202,7 @@ impl TryFrom<AwaitingCallbackV1<'_>> for AwaitingCallback {
     fn try_from(stored: AwaitingCallbackV1<'_>) -> Result<Self, Invalid> {
         let random = |text| RandomText::parse(text).ok_or("a state or verifier of wrong form");
         Ok(Self {
-            login: stored.login,
+            login: login(stored.login)?,
             state: random(&stored.state)?,
             verifier: random(&stored.verifier)?,
             redirect_uri: redirect_uri(stored.redirect_uri)?,
@@ -267,7 +267,7 @@ impl TryFrom<AuthorizedV1<'_>> for Authorized {
     fn try_from(stored: AuthorizedV1<'_>) -> Result<Self, Invalid> {
         let generation = stored.login.generation();
         Ok(Self {
-            login: stored.login,
+            login: login(stored.login)?,
             tokens: Tokens {
                 access: AccessToken::new(&stored.access_token, &stored.token_type, generation)
                     .filter(|_| !stored.token_type.is_empty())
@@ -311,6 +311,11 @@ fn attempt(stored: Attempt) -> Result<Attempt, Invalid> {
     if leases.contains(&stored.lease) { Ok(stored) } else { Err("a lease of impossible length") }
 }
 
+/// No login lives to see so many tokens, and their numbers must not run out.
+fn login(stored: Login) -> Result<Login, Invalid> {
+    if stored.number <= u64::from(u32::MAX) { Ok(stored) } else { Err("an impossible generation") }
+}
+
 fn secret(stored: Cow<'_, str>) -> Result<Secret, Invalid> {
     if stored.is_empty() { Err("an empty token") } else { Ok(Secret::new(stored)) }
 }
@@ -334,8 +339,11 @@ fn reason(stored: Reason) -> Result<Reason, Invalid> {
     Ok(stored)
 }
 
+/// What is beyond is no longer what was stored, and refused as such.
+const MOST_PARAMS: usize = 256;
+
 fn params(stored: Cow<'_, str>) -> Result<String, Invalid> {
-    let pairs: Vec<_> = form_urlencoded::parse(stored.as_bytes()).collect();
+    let pairs: Vec<_> = form_urlencoded::parse(stored.as_bytes()).take(MOST_PARAMS).collect();
     let (resources, pairs): (Vec<_>, Vec<_>) = pairs
         .iter()
         .map(|(name, value)| (&**name, &**value))

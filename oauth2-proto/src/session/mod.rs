@@ -23,20 +23,26 @@ use crate::wire::Challenge;
 /// is the [`Coordinator`](crate::Coordinator).
 ///
 /// ```
-/// # use oauth2_proto::{Client, Server, Session, State, Step, Timestamp};
-/// # use std::sync::Arc;
+/// # use oauth2_proto::{AccessToken, Lost, Received, Session, State, Step, Timestamp};
 /// # fn send(_: http::Request<oauth2_proto::Body>) -> Option<http::Response<Vec<u8>>> { None }
-/// # fn drive(mut session: Session, now: Timestamp) {
+/// # fn save(_: &State) {}
+/// # fn token(session: &mut Session, now: Timestamp) -> Option<AccessToken> {
 /// loop {
-///     match session.step(now) {
-///         Step::Use(token) => break, // attach it to a request
-///         Step::Send(ticket, request) => match send(request) {
-///             Some(response) => drop(session.receive(ticket, &response, now)),
-///             None => session.lost(ticket, oauth2_proto::Lost::Unanswered, now),
+///     let (ticket, request) = match session.step(now) {
+///         Step::Use(token) => return Some(token.clone()), // attach it to a request
+///         Step::Send(ticket, request) => (ticket, request),
+///         Step::Wait(_) => return None,  // come back then
+///         Step::Login(_) => return None, // a person has to log in
+///     };
+///     save(session.state());
+///     match send(request) {
+///         Some(response) => match session.receive(ticket, &response, now) {
+///             Ok(Received::Late(requests)) => requests.into_iter().map(send).for_each(drop),
+///             Ok(_) | Err(_) => {} // the next step goes on from what is left
 ///         },
-///         Step::Wait(until) => break, // come back then
-///         Step::Login(reason) => break, // a person has to log in
+///         None => session.lost(ticket, Lost::Unanswered, now),
 ///     }
+///     save(session.state());
 /// }
 /// # }
 /// ```

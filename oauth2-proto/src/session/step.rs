@@ -61,6 +61,7 @@ pub enum Lost {
 
 /// What an answer changed.
 #[derive(Debug)]
+#[must_use = "a late answer can bring requests to send"]
 #[non_exhaustive]
 pub enum Received {
     /// The login is in its new state: take the next step.

@@ -25,7 +25,7 @@ const BEARER: &[u8] = b"Bearer ";
 #[derive(Clone)]
 pub struct AccessToken {
     header: HeaderValue,
-    /// A `token_type` other than `Bearer`, as the server wrote it.
+    /// A `token_type` other than `Bearer`, as the server wrote it, but printable.
     other_type: Option<Box<str>>,
     generation: Generation,
 }
@@ -46,7 +46,8 @@ impl AccessToken {
         let mut header = HeaderValue::try_from(bytes).ok()?;
         header.set_sensitive(true);
         // RFC 6749 §5.1: the value of token_type is case insensitive.
-        let other_type = (!token_type.eq_ignore_ascii_case("bearer")).then(|| token_type.into());
+        let other_type =
+            (!token_type.eq_ignore_ascii_case("bearer")).then(|| printable(token_type));
         Some(Self { header, other_type, generation })
     }
 
@@ -56,21 +57,23 @@ impl AccessToken {
     ///
     /// # Errors
     /// [`Misuse::PlainHttp`] when the request would travel in the clear to another machine, or its
-    /// URI does not say where it goes; [`Problem::TokenType`] when the token is no bearer token.
+    /// URI does not say where it goes; [`Misuse::TooManyHeaders`]; [`Problem::TokenType`] when the token is no bearer token.
     ///
     /// See [RFC 6750 §2.1](https://www.rfc-editor.org/rfc/rfc6750#section-2.1).
     pub fn attach<B>(&self, request: &mut Request<B>) -> Result<(), Error> {
         // RFC 6749 §7.1: the client MUST NOT use an access token whose type it does not understand.
         if let Some(token_type) = &self.other_type {
-            let problem = Problem::TokenType(printable(token_type));
+            let problem = Problem::TokenType(token_type.clone());
             return Err(Error::Malformed(Malformed::new(problem)));
         }
         // RFC 6750 §5.3: clients MUST always use TLS (https) or equivalent transport security.
         if !is_protected(request.uri()) {
             return Err(Misuse::PlainHttp.into());
         }
-        request.headers_mut().insert(AUTHORIZATION, self.header.clone());
-        Ok(())
+        match request.headers_mut().try_insert(AUTHORIZATION, self.header.clone()) {
+            Ok(_) => Ok(()),
+            Err(_) => Err(Misuse::TooManyHeaders.into()),
+        }
     }
 
     /// The `token_type` of the answer that brought this token; `Bearer` in any spelling is

@@ -112,14 +112,14 @@ impl Generation {
 pub(crate) struct Fingerprint(Id);
 
 impl Fingerprint {
-    pub(crate) fn new(client_id: &str, server: &str) -> Self {
-        let digest: [u8; 32] = Sha256::new()
-            .chain_update(client_id)
-            // Neither a client_id (RFC 6749 Appendix A.1) nor a URL can contain a line feed.
-            .chain_update("\n")
-            .chain_update(server)
-            .finalize()
-            .into();
+    pub(crate) fn new(client_id: &str, server: [&str; 2]) -> Self {
+        let mut digest = Sha256::new();
+        for part in [client_id].into_iter().chain(server) {
+            // The length in front: no part can pass for the beginning of the next one.
+            digest.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
+            digest.update(part);
+        }
+        let digest: [u8; 32] = digest.finalize().into();
         let mut half = [0; 16];
         half.iter_mut().zip(digest).for_each(|(to, from)| *to = from);
         Self(Id(half))

@@ -51,9 +51,8 @@ impl Scope {
 
     fn from_tokens(text: &str) -> Self {
         let mut tokens = Vec::new();
-        for token in text.split(' ') {
-            let well_formed = !token.is_empty() && token.bytes().all(is_scope_character);
-            if well_formed && tokens.len() < MOST_TOKENS && !tokens.contains(&token) {
+        for token in text.split(' ').filter(|token| !token.is_empty()).take(MOST_TOKENS) {
+            if token.bytes().all(is_scope_character) && !tokens.contains(&token) {
                 tokens.push(token);
             }
         }

@@ -74,7 +74,9 @@ impl<'a> From<&'a Url> for Callback<'a> {
 }
 
 impl<'a> From<&'a http::Uri> for Callback<'a> {
-    /// The URI of a request to the redirect endpoint: a full URL, or a path with its query.
+    /// The URI of a request to the redirect endpoint: a full URL, or a path with its query. Behind
+    /// a proxy that ends TLS a full URL can name another origin than the browser saw: use
+    /// [`query`](Self::query) there.
     fn from(uri: &'a http::Uri) -> Self {
         if uri.authority().is_some() {
             Self(Source::Url(Cow::Owned(uri.to_string())))
@@ -93,6 +95,8 @@ impl fmt::Debug for Callback<'_> {
 /// Whether a callback came to this redirect URI: its scheme, authority, path, and query if it has
 /// one, to which the server adds its parameters.
 pub(crate) fn came_to(redirect_uri: &str, callback: &str) -> Result<bool, Error> {
+    // What is left of an empty query says nothing.
+    let redirect_uri = redirect_uri.strip_suffix(['?', '&']).unwrap_or(redirect_uri);
     let added = if redirect_uri.contains('?') { ['&', '#'] } else { ['?', '#'] };
     let as_sent = callback.strip_prefix(redirect_uri);
     if as_sent.is_some_and(|rest| rest.is_empty() || rest.starts_with(added)) {

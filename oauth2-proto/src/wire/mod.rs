@@ -9,4 +9,4 @@ pub use callback::Callback;
 pub(crate) use callback::came_to;
 pub use challenge::Challenge;
 pub(crate) use form::{Form, encode};
-pub(crate) use token_answer::{Answer, Granted, extra};
+pub(crate) use token_answer::{Answer, Granted, LONGEST_RETRY_AFTER, extra};

@@ -8,6 +8,7 @@ use alloc::borrow::Cow;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
+use core::num::IntErrorKind;
 use core::time::Duration;
 
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
@@ -72,6 +73,9 @@ impl Granted<'_> {
         Secret::new(text)
     }
 }
+
+/// A server can't keep a client waiting for longer than this, in seconds.
+pub(crate) const LONGEST_RETRY_AFTER: u64 = 3600;
 
 /// Lifetimes are clamped here (68 years): beyond it a number is a mistake or an attack.
 const LONGEST_LIFETIME: u64 = 0x7FFF_FFFF;
@@ -142,10 +146,11 @@ impl<'a> Answer<'a> {
     }
 }
 
-/// `Retry-After` in seconds (RFC 9110 §10.2.3). A date is ignored: the usual back-off applies.
+/// `Retry-After` in seconds (RFC 9110 §10.2.3), at most an hour. A date is ignored: the usual
+/// back-off applies.
 fn retry_after<B>(response: &Response<B>) -> Option<Duration> {
-    let seconds = response.headers().get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
-    Some(Duration::from_secs(seconds))
+    let seconds: u64 = response.headers().get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
+    Some(Duration::from_secs(seconds.min(LONGEST_RETRY_AFTER)))
 }
 
 /// The members of either answer, before it is known which one it is.
@@ -299,8 +304,13 @@ fn seconds(json: &str) -> Option<Option<u64>> {
     if whole.is_empty() {
         return None;
     }
+    let exponent = match exponent.parse::<i32>() {
+        Ok(exponent) => exponent,
+        Err(error) if *error.kind() == IntErrorKind::PosOverflow => i32::MAX,
+        Err(_) => return None,
+    };
     // How many of the digits stand before the decimal point.
-    let mut places = i32::try_from(whole.len()).ok()?.saturating_add(exponent.parse().ok()?);
+    let mut places = i32::try_from(whole.len()).ok()?.saturating_add(exponent);
     let mut seconds = 0_u64;
     for character in whole.chars().chain(fraction.chars()) {
         let digit = character.to_digit(10)?;
