@@ -212,9 +212,7 @@ impl Authorized {
 
     /// Adds what was asked for. RFC 6749 §5.1: an answer without scope has granted just that.
     pub(super) fn asked_for(mut self, requested: Scope, granted: &Granted<'_>) -> Self {
-        if granted.scope.is_none() {
-            self.tokens.granted = requested.clone();
-        }
+        self.tokens.granted = granted.scope(requested.clone());
         self.tokens.requested = requested;
         self
     }
@@ -222,9 +220,7 @@ impl Authorized {
     /// Keeps what these tokens' predecessors had and the answer does not mention.
     pub(super) fn succeeding(mut self, old: Self, granted: &Granted<'_>) -> Self {
         // RFC 6749 §6: without scope, it is that of the refresh token.
-        if granted.scope.is_none() {
-            self.tokens.granted = old.tokens.granted;
-        }
+        self.tokens.granted = granted.scope(old.tokens.granted);
         self.tokens.requested = old.tokens.requested;
         self.tokens.id_token = self.tokens.id_token.or(old.tokens.id_token);
         self.renewal = match (self.renewal, old.renewal) {
@@ -268,7 +264,7 @@ impl Tokens {
             access: granted.access_token.clone(),
             id_token: granted.id_token.as_deref().map(Secret::from),
             requested: Scope::default(),
-            granted: granted.scope.as_deref().map(Scope::granted).unwrap_or_default(),
+            granted: Scope::default(),
             extras: granted.extras(),
             sent_at,
             refresh_at,

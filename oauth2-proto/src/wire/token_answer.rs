@@ -18,7 +18,7 @@ use serde::de::{DeserializeOwned, Deserializer, Error as _, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::error::{Denied, Diagnostics, Malformed, Outage, Problem, Unavailable};
-use crate::value::{AccessToken, Generation, Secret};
+use crate::value::{AccessToken, Generation, Scope, Secret};
 
 /// What the token endpoint said.
 pub(crate) enum Answer<'a> {
@@ -34,7 +34,7 @@ pub(crate) struct Granted<'a> {
     /// Seconds, never more than [`LONGEST_LIFETIME`].
     pub(crate) expires_in: Option<u64>,
     pub(crate) refresh_token: Option<Cow<'a, str>>,
-    pub(crate) scope: Option<Cow<'a, str>>,
+    scope: Option<Cow<'a, str>>,
     /// OpenID Connect Core §3.1.3.3; kept as it came.
     pub(crate) id_token: Option<Cow<'a, str>>,
     extras: Vec<Extra<'a>>,
@@ -47,6 +47,14 @@ struct Extra<'a> {
 }
 
 impl Granted<'_> {
+    /// The scope that was granted: `usual`, unless the answer names another one.
+    pub(crate) fn scope(&self, usual: Scope) -> Scope {
+        match &self.scope {
+            Some(text) if **text != *usual.as_str() => Scope::granted(text),
+            Some(_) | None => usual,
+        }
+    }
+
     /// The members that are not listed above, as the text of one JSON object; empty without any.
     pub(crate) fn extras(&self) -> Secret {
         // Room for all of it, with quotes, colon, and a comma or brace on each side: a text that
