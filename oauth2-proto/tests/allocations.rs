@@ -1,6 +1,7 @@
 //! What each transition asks of the allocator: new blocks and reallocations of blocks. Unlike time
 //! these counts are exact, so they are asserted; `docs/performance.md` says where they come from.
 
+#[expect(dead_code, reason = "other tests use the rest of it")]
 mod support;
 
 use std::alloc::System;

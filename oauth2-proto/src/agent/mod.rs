@@ -158,7 +158,8 @@ impl<H: Host, S: Store> Agent<H, S> {
     }
 
     /// Loads what is stored, saves what is not, and sends what is still to be sent. Worth calling
-    /// before a program ends.
+    /// before a program ends, or goes idle: nothing reads an answer that arrives while no caller
+    /// waits, and when the lease is over another process asks again.
     ///
     /// # Errors
     /// [`Error::Unavailable`] when the store does not answer.

@@ -77,9 +77,8 @@ impl<H: Host, S: Store> Inner<H, S> {
         self.visitors
     }
 
-    pub(super) fn begin(&mut self, running: Running<H, S>, visitor: u64) {
+    pub(super) fn begin(&mut self, running: Running<H, S>) {
         self.effect = Effect::Out(Box::new(running));
-        self.driver = Some(visitor);
     }
 
     /// Takes the effect that is out, unless somebody is just polling it.

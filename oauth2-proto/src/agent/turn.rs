@@ -118,7 +118,7 @@ impl<'s, H: Host, S: Store> Turn<'s, H, S> {
         };
         panicking.armed = false;
         let next = next.unwrap_or_else(|running| {
-            inner.begin(running, self.id);
+            inner.begin(running);
             Next::LookAgain
         });
         let news = inner.notice_change();

@@ -1,5 +1,5 @@
 //! One client, one clock, and a login in any state in one line.
-#![allow(dead_code, reason = "each test crate uses a part of it")]
+#![expect(clippy::expect_used, reason = "a test that cannot go on says why")]
 
 use core::convert::Infallible;
 
