@@ -76,12 +76,15 @@ impl Coordinator {
             // Another login is not the one that was signed out.
             return if same_login { Verdict::Mine } else { Verdict::Theirs };
         }
-        if same_login && theirs.was_ended() {
+        // An earlier state of the same login (before its callback or its answer, or before a refresh
+        // by hand) is what the new one replaces.
+        let arrived = same_login && theirs.identity().number >= mine.identity().number;
+        if arrived && theirs.was_ended() {
             let tokens = mine.tokens().into_iter();
             self.revocations.extend(tokens.flat_map(|it| it.revocations(&self.client)));
         }
         // The new login has arrived, and has moved on since.
-        if same_login { Verdict::Theirs } else { Verdict::Mine }
+        if arrived { Verdict::Theirs } else { Verdict::Mine }
     }
 
     /// Goes on with what is stored.

@@ -1,9 +1,10 @@
 //! What the authorization server refuses, in OAuth's words (RFC 6749 §4.1.2.1 and §5.2).
 
 use alloc::boxed::Box;
+use alloc::string::String;
 use core::fmt;
 
-use super::printable;
+use super::{PRINTABLE, is_printable, printable};
 
 /// An error in OAuth's words.
 ///
@@ -29,12 +30,21 @@ impl Denied {
         }
     }
 
-    /// Takes out what the request held: some servers repeat the token that they refuse.
+    /// Takes out what the request held: some servers repeat the token that they refuse. The texts
+    /// were filtered and cut off, so the token in them may be, too.
     pub(crate) fn without(mut self, secret: &str) -> Self {
+        // Not `printable`: that would cut it off.
+        let secret: String =
+            secret.chars().map(|c| if is_printable(c) { c } else { '?' }).collect();
+        if secret.is_empty() {
+            return self;
+        }
         for text in [&mut self.description, &mut self.uri].into_iter().flatten() {
-            if !secret.is_empty() && text.contains(secret) {
-                *text = text.replace(secret, "…").into();
-            }
+            let tail = text.char_indices().filter(|_| text.chars().count() == PRINTABLE);
+            let tail = tail.filter_map(|(at, _)| text.get(at..)).find(|it| secret.starts_with(it));
+            let whole = tail.and_then(|tail| text.strip_suffix(tail));
+            let cut = if whole.is_some() { "…" } else { "" };
+            *text = (whole.unwrap_or(text).replace(&secret, "…") + cut).into();
         }
         self
     }

@@ -97,6 +97,9 @@ pub(crate) const PRINTABLE: usize = 512;
 /// RFC 6749 §5.2: error and error_description consist of %x20-21 / %x23-5B / %x5D-7E. What a peer
 /// sends besides becomes `?`, so that it cannot forge lines of a log or move a terminal's cursor.
 pub(crate) fn printable(text: &str) -> Box<str> {
-    let allowed = |c| matches!(c, '\x20'..='\x21' | '\x23'..='\x5B' | '\x5D'..='\x7E');
-    text.chars().take(PRINTABLE).map(|c| if allowed(c) { c } else { '?' }).collect()
+    text.chars().take(PRINTABLE).map(|c| if is_printable(c) { c } else { '?' }).collect()
+}
+
+const fn is_printable(c: char) -> bool {
+    matches!(c, '\x20'..='\x21' | '\x23'..='\x5B' | '\x5D'..='\x7E')
 }
