@@ -296,7 +296,7 @@ fn an_echoed_refresh_token_is_taken_out_of_the_error() {
         );
         let failed = refreshing(&client).1.receive(&client, &answer(400, body), NOW).unwrap_err();
         let shown = format!("{failed} {:?}", failed.error);
-        assert!(shown.contains("Invalid refresh token: …"), "{shown}");
+        assert!(shown.contains("invalid_grant") && !shown.contains("Invalid"), "{shown}");
         assert!(!shown.contains(REFRESH_TOKEN), "{shown}");
     }
 }
@@ -308,7 +308,7 @@ fn an_echoed_code_is_taken_out_of_the_error() {
         support::CODE
     );
     let shown = support::receive(&client(), &answer(400, body)).unwrap_err().error.to_string();
-    assert!(shown.contains("code: …") && !shown.contains(support::CODE), "{shown}");
+    assert!(!shown.contains("code: ") && !shown.contains(support::CODE), "{shown}");
 }
 
 #[test]

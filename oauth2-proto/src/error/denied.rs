@@ -30,21 +30,22 @@ impl Denied {
         }
     }
 
-    /// Takes out what the request held: some servers repeat the token that they refuse. The texts
-    /// were filtered and cut off, so the token in them may be, too.
+    /// Leaves texts out that repeat what the request held: some servers echo the token that they
+    /// refuse. The texts were filtered and cut off, so the token in them may be, too.
     pub(crate) fn without(mut self, secret: &str) -> Self {
-        // Not `printable`: that would cut it off.
-        let secret: String =
-            secret.chars().map(|c| if is_printable(c) { c } else { '?' }).collect();
-        if secret.is_empty() {
-            return self;
-        }
-        for text in [&mut self.description, &mut self.uri].into_iter().flatten() {
-            let tail = text.char_indices().filter(|_| text.chars().count() == PRINTABLE);
-            let tail = tail.filter_map(|(at, _)| text.get(at..)).find(|it| secret.starts_with(it));
-            let whole = tail.and_then(|tail| text.strip_suffix(tail));
-            let cut = if whole.is_some() { "…" } else { "" };
-            *text = (whole.unwrap_or(text).replace(&secret, "…") + cut).into();
+        let filtered = |c| if is_printable(c) { c } else { '?' };
+        let secret: String = secret.chars().map(filtered).collect();
+        let secret = secret.as_bytes();
+        let echoes = |text: &[u8]| {
+            let whole = text.windows(secret.len().max(1)).any(|part| part == secret);
+            let tails =
+                (0..text.len().saturating_sub(SHORTEST_ECHO)).filter_map(|at| text.get(at..));
+            whole || (text.len() == PRINTABLE && tails.into_iter().any(|it| secret.starts_with(it)))
+        };
+        for text in [&mut self.description, &mut self.uri] {
+            if text.as_ref().is_some_and(|text| echoes(text.as_bytes())) {
+                *text = None;
+            }
         }
         self
     }
@@ -72,6 +73,9 @@ impl Denied {
         matches!(&*self.error, INVALID_GRANT | ACCESS_DENIED | EXPIRED_TOKEN)
     }
 }
+
+/// So much of a secret, at the end of a text that was cut off, is no coincidence.
+const SHORTEST_ECHO: usize = 4;
 
 /// RFC 6749 §5.2: the grant or refresh token is invalid, expired or revoked.
 pub(crate) const INVALID_GRANT: &str = "invalid_grant";
