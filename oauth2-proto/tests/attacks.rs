@@ -296,7 +296,7 @@ fn an_echoed_refresh_token_is_taken_out_of_the_error() {
         );
         let failed = refreshing(&client).1.receive(&client, &answer(400, body), NOW).unwrap_err();
         let shown = format!("{failed} {:?}", failed.error);
-        assert!(shown.contains("invalid_grant") && !shown.contains("Invalid"), "{shown}");
+        assert!(shown.contains("refused: invalid_") && !shown.contains("Invalid"), "{shown}");
         assert!(!shown.contains(REFRESH_TOKEN), "{shown}");
     }
 }

@@ -23,8 +23,7 @@ pub use unavailable::{Outage, Unavailable};
 /// Why a call was refused or an exchange failed. Each kind names the guilty.
 ///
 /// Text that came from the peer is filtered to printable characters and bounded, so an error can
-/// be shown and logged. A text that repeats what the
-/// refused request held is left out.
+/// be shown and logged. A text that repeats what the refused request held is left out.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum Error {
