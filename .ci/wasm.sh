@@ -50,7 +50,10 @@ TOML
 fi
 
 export CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER=wasm-ld-$llvm
-export CARGO_ENCODED_RUSTFLAGS=--sysroot$'\x1f'$sysroot
+# Paths end up in the module; without their machine's part its size is the same everywhere.
+flags=(--sysroot "$sysroot" "--remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}/registry/src=")
+CARGO_ENCODED_RUSTFLAGS=$(IFS=$'\x1f' && printf '%s' "${flags[*]}")
+export CARGO_ENCODED_RUSTFLAGS
 "$cargo" build --release --target "$target" --manifest-path .ci/wasm/Cargo.toml \
     --target-dir "$target_dir"
 node .ci/wasm/host.mjs "$target_dir/$target/release/oauth2_proto_wasm.wasm"
