@@ -151,7 +151,7 @@ impl World {
                 self.may_send |= wanted.is_ok();
             }
             Operation::SignOut => {
-                let requests = self.session.sign_out();
+                let requests = self.session.sign_out(self.now);
                 assert!(requests.iter().all(|request| request.uri().path() == "/revoke"));
                 self.is_signed_out = true;
             }

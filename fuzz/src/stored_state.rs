@@ -67,6 +67,6 @@ fn drive(client: &Arc<Client>, state: State) {
         }
     }
     assert_eq!(stored(&reloaded(session.state())), stored(session.state()));
-    drop(session.sign_out());
+    drop(session.sign_out(now));
     assert!(matches!(session.step(now), Step::Login(_)), "signed out, and it goes on");
 }

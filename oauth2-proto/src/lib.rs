@@ -15,7 +15,10 @@ mod session;
 mod value;
 mod wire;
 
-pub use client::{Authentication, AuthorizationRequest, Client, Server};
+pub use client::{
+    Authenticate, Authentication, AuthorizationRequest, Client, ClientRequest, Hook, RequestKind,
+    Server,
+};
 pub use coordinator::{Ask, Coordinator, Effect, Given, Swapped, Unknown, Version};
 pub use error::{
     Denied, Diagnostics, Error, Expired, Forged, Malformed, Misuse, Outage, Problem, Reason,

@@ -195,7 +195,7 @@ fn a_sign_out_that_was_saved_unheard_does_not_end_the_next_login() {
     let (mut a, mut b) = (Process::new(&client, 1), Process::new(&client, 101));
     a.coordinator.log_in(login(&client, "1")).unwrap();
     a.settle(&mut world).unwrap().unwrap();
-    a.coordinator.sign_out();
+    a.coordinator.sign_out(a.now);
     world.unheard = true;
     assert_eq!(a.settle(&mut world), None);
     b.coordinator.log_in(login(&client, "2")).unwrap();
@@ -216,7 +216,7 @@ fn a_sign_out_after_a_reload_revokes_the_login_that_another_process_began() {
     a.coordinator.reload();
     a.settle(&mut world).unwrap().unwrap();
     world.sent.clear();
-    a.coordinator.sign_out();
+    a.coordinator.sign_out(a.now);
     a.settle(&mut world).unwrap().unwrap();
     assert_eq!(world.sent, ["refresh-2", "access-2"]);
     let State::Unauthorized(ended) = world.state() else { panic!("{:?}", world.stored) };
@@ -228,7 +228,7 @@ fn a_refresh_finds_the_login_that_another_process_has_begun_since_ones_own_ended
     let (client, mut world) = (revoking_client(), World::default());
     let (mut a, mut b) = (Process::new(&client, 1), Process::new(&client, 101));
     a.coordinator.log_in(login(&client, "1")).unwrap();
-    a.coordinator.sign_out();
+    a.coordinator.sign_out(a.now);
     a.settle(&mut world).unwrap().unwrap();
     b.coordinator.log_in(login(&client, "2")).unwrap();
     b.settle(&mut world).unwrap().unwrap();
@@ -245,7 +245,7 @@ fn a_login_of_another_client_is_not_settled_nor_signed_out() {
     let mut a = Process::new(&Arc::new(client()), 1);
     let refused = Some(Err(Error::Misuse(Misuse::WrongClient)));
     assert_eq!(a.settle(&mut world), refused);
-    a.coordinator.sign_out();
+    a.coordinator.sign_out(a.now);
     assert_eq!(a.settle(&mut world), refused);
     assert_eq!(world.stored, before);
 }

@@ -536,7 +536,7 @@ fn a_late_success_yields_to_newer_tokens() {
 #[test]
 fn a_late_success_for_a_login_that_was_signed_out_elsewhere_is_revoked() {
     let (mut world, mut store, (mut late, _), (mut other, _)) = overtaken();
-    other.coordinator.sign_out();
+    other.coordinator.sign_out(world.now);
     other.coordinator.lost(Lost::Unanswered, world.now);
     other.settles(&mut store, &mut world);
     late.coordinator.received(&good("late"), world.now);
@@ -552,7 +552,7 @@ fn a_late_success_for_a_login_that_was_refreshed_and_signed_out_elsewhere_is_rev
     let (mut world, mut store, (mut late, _), (mut other, other_ask)) = overtaken();
     other.coordinator.received(&good("newer"), world.now);
     other.until_sent(&other_ask, &mut store, &mut world.now);
-    other.coordinator.sign_out();
+    other.coordinator.sign_out(world.now);
     other.settles(&mut store, &mut world);
     late.coordinator.received(&good("late"), world.now);
     let tokens = revoked(&mut late, &mut store, &mut world.now);
@@ -738,7 +738,7 @@ fn a_sign_out_that_may_have_been_saved_is_saved_either_way() {
         let mut store = Store::holding(world.authorized());
         let mut process = Process::new(&mut world);
         process.settles(&mut store, &mut world);
-        process.coordinator.sign_out();
+        process.coordinator.sign_out(world.now);
         store.faults.push_back(fault);
         process.settles(&mut store, &mut world);
         assert_eq!(stored_reason(&store), Some(Reason::SignedOut));
@@ -898,7 +898,7 @@ fn signing_out_saves_and_revokes_the_refresh_token_first() {
     let mut store = Store::holding(world.authorized());
     let mut process = Process::new(&mut world);
     process.settles(&mut store, &mut world);
-    process.coordinator.sign_out();
+    process.coordinator.sign_out(world.now);
     let tokens = revoked(&mut process, &mut store, &mut world.now);
     assert_eq!(tokens, ["refresh-2", "access-3"]);
     assert_eq!(stored_reason(&store), Some(Reason::SignedOut));
@@ -911,9 +911,9 @@ fn signing_out_of_nothing_is_nothing() {
     let mut world = Scenario::new();
     let mut store = Store::default();
     let mut process = Process::new(&mut world);
-    process.coordinator.sign_out();
+    process.coordinator.sign_out(world.now);
     process.settles(&mut store, &mut world);
-    process.coordinator.sign_out();
+    process.coordinator.sign_out(world.now);
     process.settles(&mut store, &mut world);
     assert!(store.stored.is_none());
 }
@@ -929,7 +929,7 @@ fn signing_out_while_a_lease_is_being_stored_is_saved() {
         };
         store.faults.extend(fault);
         let swapped = store.swap(expected, state);
-        process.coordinator.sign_out();
+        process.coordinator.sign_out(world.now);
         process.coordinator.swapped(swapped, world.now);
         let tokens = revoked(&mut process, &mut store, &mut world.now);
         assert_eq!(tokens, ["refresh-2", "access-3"]);
@@ -954,7 +954,7 @@ fn signing_out_while_tokens_are_being_saved_is_saved() {
         };
         store.faults.extend(fault);
         let swapped = store.swap(expected, state);
-        process.coordinator.sign_out();
+        process.coordinator.sign_out(world.now);
         process.coordinator.swapped(swapped, world.now);
         let tokens = revoked(&mut process, &mut store, &mut world.now);
         assert_eq!(tokens, ["refresh-4", "access-5"]);
@@ -967,7 +967,7 @@ fn signing_out_while_a_refresh_is_on_its_way_revokes_what_it_brings() {
     let (mut world, mut process, mut store) = expired();
     let ask = process.token(world.now, 30);
     let request = process.sends(&ask, &mut store, &mut world.now);
-    process.coordinator.sign_out();
+    process.coordinator.sign_out(world.now);
     let answer = world.answer(&request);
     process.coordinator.received(&answer, world.now);
     let mut tokens = revoked(&mut process, &mut store, &mut world.now);
@@ -984,7 +984,7 @@ fn signing_out_while_another_process_refreshes_revokes_its_tokens_as_well() {
     first.gets_token(&mut store, &mut world);
     world.pass(4000);
     second.gets_token(&mut store, &mut world);
-    first.coordinator.sign_out();
+    first.coordinator.sign_out(world.now);
     let mut tokens = revoked(&mut first, &mut store, &mut world.now);
     tokens.sort();
     assert_eq!(tokens, ["access-3", "access-5", "refresh-2", "refresh-4"]);
@@ -1135,7 +1135,7 @@ fn an_abandoned_revocation_is_not_waited_for() {
     let mut store = Store::holding(world.authorized());
     let mut process = Process::new(&mut world);
     process.settles(&mut store, &mut world);
-    process.coordinator.sign_out();
+    process.coordinator.sign_out(world.now);
     let ask = process.coordinator.settled(at(60));
     process.sends(&ask, &mut store, &mut world.now);
     process.coordinator.abandoned(world.now);

@@ -278,7 +278,7 @@ fn a_login_says_that_its_code_is_spent() {
 #[test]
 fn a_login_says_that_it_was_ended_on_purpose() {
     let client = client();
-    let (over, _) = State::from(authorized(&client, TOKENS)).sign_out(&client).unwrap();
+    let (over, _) = State::from(authorized(&client, TOKENS)).sign_out(&client, NOW).unwrap();
     assert_eq!(over.reason(), &Reason::SignedOut);
     assert_eq!(Reason::SignedOut.to_string(), "the login was ended by signing out");
 }

@@ -293,7 +293,7 @@ fn a_token_answer_leads_from_refreshing_to_authorized() {
 fn a_token_answer_is_stale_where_the_login_was_ended() {
     let mut world = Scenario::new();
     let (mut session, ticket, request) = world.driving_refresh();
-    let _ = session.sign_out();
+    let _ = session.sign_out(world.now);
     let before = json(session.state());
     let answer = world.answer(&request);
     let received = session.receive(ticket, &answer, world.now).expect("stale, not wrong");
@@ -959,7 +959,8 @@ fn signing_out_of_a_login_that_is_over_changes_nothing() {
     let mut world = Scenario::new();
     let ended = world.unauthorized();
     let before = json(&ended);
-    let (ended, requests) = State::from(ended).sign_out(&world.client).expect("the same client");
+    let (ended, requests) =
+        State::from(ended).sign_out(&world.client, world.now).expect("the same client");
     assert_eq!(json(&ended), before);
     assert!(requests.is_empty());
 }
@@ -968,7 +969,8 @@ fn signing_out_of_a_login_that_is_over_changes_nothing() {
 fn signing_a_program_out_ends_its_renewal() {
     let mut world = Scenario::new();
     let ready = world.service();
-    let (ended, requests) = State::from(ready).sign_out(&world.client).expect("the same client");
+    let (ended, requests) =
+        State::from(ready).sign_out(&world.client, world.now).expect("the same client");
     assert_eq!(*ended.reason(), Reason::SignedOut);
     assert!(!ended.is_renewable() && requests.is_empty());
     assert_eq!(ended.requested_scope().as_str(), SCOPE);
@@ -983,7 +985,7 @@ fn signing_out_while_a_login_is_beginning_ends_it() {
         world.service_awaiting().1.into(),
     ];
     for state in states {
-        let (ended, requests) = state.sign_out(&world.client).expect("the same client");
+        let (ended, requests) = state.sign_out(&world.client, world.now).expect("the same client");
         assert_eq!(*ended.reason(), Reason::SignedOut);
         assert!(!ended.is_renewable() && requests.is_empty());
     }
@@ -998,7 +1000,7 @@ fn signing_out_remembers_the_scope_that_a_beginning_login_asked_for() {
         world.service_awaiting().1.into(),
     ];
     for state in states {
-        let (ended, _) = state.sign_out(&world.client).expect("the same client");
+        let (ended, _) = state.sign_out(&world.client, world.now).expect("the same client");
         assert_eq!(ended.requested_scope().as_str(), SCOPE);
     }
 }
@@ -1007,7 +1009,7 @@ fn signing_out_remembers_the_scope_that_a_beginning_login_asked_for() {
 fn signing_out_revokes_the_tokens_that_are_held() {
     let mut world = Scenario::new();
     let state = State::from(world.authorized());
-    let (ended, requests) = state.sign_out(&world.client).expect("the same client");
+    let (ended, requests) = state.sign_out(&world.client, world.now).expect("the same client");
     assert_eq!(*ended.reason(), Reason::SignedOut);
     assert_eq!(ended.requested_scope().as_str(), SCOPE);
     let [refresh, access] = &*requests else { panic!("two tokens are held") };
@@ -1025,7 +1027,7 @@ fn signing_out_revokes_the_tokens_that_are_held() {
 fn signing_out_while_refreshing_revokes_the_old_tokens() {
     let mut world = Scenario::new();
     let state = State::from(world.refreshing().1);
-    let (ended, requests) = state.sign_out(&world.client).expect("the same client");
+    let (ended, requests) = state.sign_out(&world.client, world.now).expect("the same client");
     assert_eq!(*ended.reason(), Reason::SignedOut);
     assert_eq!(requests.len(), 2);
 }
@@ -1038,7 +1040,7 @@ fn signing_out_ends_every_state_without_a_revocation_endpoint_too() {
     let mut world = Scenario::new();
     let client = oauth2_proto::Client::new(world.client.id(), server);
     let state = State::from(world.authorized());
-    let (ended, requests) = state.sign_out(&client).expect("the same client");
+    let (ended, requests) = state.sign_out(&client, world.now).expect("the same client");
     assert_eq!(*ended.reason(), Reason::SignedOut);
     assert!(requests.is_empty());
 }
@@ -1067,7 +1069,7 @@ fn another_client_is_refused_by_a_login_that_awaits_its_token() {
     let why = refused(awaiting.retry(&stranger(), at(99)), &before);
     assert_eq!(why, Error::Misuse(Misuse::WrongClient));
     let (_, awaiting) = Scenario::new().service_awaiting();
-    let why = refused(State::from(awaiting).sign_out(&stranger()), &before);
+    let why = refused(State::from(awaiting).sign_out(&stranger(), at(0)), &before);
     assert_eq!(why, Error::Misuse(Misuse::WrongClient));
 }
 
@@ -1082,7 +1084,8 @@ fn another_client_is_refused_by_tokens() {
     assert!(request.headers().is_empty());
     let why = refused(tokens.refresh(&stranger(), at(0)), &before);
     assert_eq!(why, Error::Misuse(Misuse::WrongClient));
-    let why = refused(State::from(world_again().authorized()).sign_out(&stranger()), &before);
+    let why =
+        refused(State::from(world_again().authorized()).sign_out(&stranger(), at(0)), &before);
     assert_eq!(why, Error::Misuse(Misuse::WrongClient));
 }
 
@@ -1094,7 +1097,8 @@ fn another_client_is_refused_by_a_refresh() {
     assert_eq!(why, Error::Misuse(Misuse::WrongClient));
     let why = refused(world_again().refreshing().1.retry(&stranger(), at(99)), &before);
     assert_eq!(why, Error::Misuse(Misuse::WrongClient));
-    let why = refused(State::from(world_again().refreshing().1).sign_out(&stranger()), &before);
+    let why =
+        refused(State::from(world_again().refreshing().1).sign_out(&stranger(), at(0)), &before);
     assert_eq!(why, Error::Misuse(Misuse::WrongClient));
 }
 
@@ -1103,7 +1107,7 @@ fn another_client_is_refused_by_a_login_that_is_over() {
     let before = json(&world_again().service());
     let why = refused(world_again().service().renew(&stranger(), at(0)), &before);
     assert_eq!(why, Error::Misuse(Misuse::WrongClient));
-    let why = refused(State::from(world_again().service()).sign_out(&stranger()), &before);
+    let why = refused(State::from(world_again().service()).sign_out(&stranger(), at(0)), &before);
     assert_eq!(why, Error::Misuse(Misuse::WrongClient));
 }
 

@@ -708,7 +708,7 @@ impl Play {
 
     fn sign_out(&mut self) {
         let held = self.model.held.take();
-        let requests = self.session.sign_out();
+        let requests = self.session.sign_out(self.clock.now);
         let expected = held.as_ref().map_or(0, |held| 1 + usize::from(held.refresh.is_some()));
         assert_eq!(requests.len(), expected, "every token that is held is revoked");
         for request in &requests {
@@ -1021,7 +1021,7 @@ impl Fleet {
                 let who = who % self.peers.len();
                 let peer = &mut self.peers[who];
                 self.given_up |= peer.coordinator.state().is_some();
-                peer.coordinator.sign_out();
+                peer.coordinator.sign_out(self.clock.now);
             }
             Deed::Crash(who) => self.crash(who % self.peers.len()),
             Deed::EndedByServer => {

@@ -134,7 +134,7 @@ fn states(client: &Client) -> Vec<State> {
     let renewing = service(client).renew(client, NOW).expect("due").1;
     let obtained = service(client).renew(client, NOW).expect("due").1;
     let obtained = obtained.receive(client, &answer(200, tokens()), NOW).expect("tokens");
-    let ended = State::from(authorized(client)).sign_out(client).expect("our login").0;
+    let ended = State::from(authorized(client)).sign_out(client, NOW).expect("our login").0;
     vec![
         pending(client).into(),
         code(client).redeem(client, NOW).expect("our code").1.into(),
@@ -268,7 +268,7 @@ fn requests(client: &Client) -> Vec<Request<oauth2_proto::Body>> {
         authorized(client).refresh(client, NOW).expect("a refresh token").0,
         service(client).renew(client, NOW).expect("due").0,
     ];
-    requests.extend(State::from(refreshing(client)).sign_out(client).expect("our login").1);
+    requests.extend(State::from(refreshing(client)).sign_out(client, NOW).expect("our login").1);
     requests
 }
 
@@ -364,7 +364,7 @@ fn misuse_shows_nothing_of_the_state_that_it_leaves() {
     assert_silent_failure(&refreshing(&client).retry(&other, NOW).unwrap_err());
     assert_silent_failure(&code(&client).redeem(&other, NOW).unwrap_err());
     assert_silent_failure(&service(&client).renew(&other, NOW).unwrap_err());
-    assert_silent_failure(&State::from(authorized(&client)).sign_out(&other).unwrap_err());
+    assert_silent_failure(&State::from(authorized(&client)).sign_out(&other, NOW).unwrap_err());
     assert_silent_failure(&Session::new(Arc::new(other), authorized(&client)).unwrap_err());
 }
 
@@ -426,7 +426,7 @@ fn a_session_shows_no_token() {
     assert_silent("Step::Send", &step);
     let Step::Send(ticket, _) = step else { panic!("it is due") };
     assert_silent("Ticket", &ticket);
-    let ended = session.sign_out();
+    let ended = session.sign_out(NOW);
     assert_eq!(ended.len(), 2);
     assert_silent("revocations", &ended);
     let late = session.receive(ticket, &answer(200, tokens()), after(3590));

@@ -207,7 +207,7 @@ fn a_late_success_of_a_program_wins_over_the_attempt_that_followed_it() {
 fn a_late_success_after_signing_out_is_revoked() {
     let mut world = Scenario::new();
     let (mut session, late, _) = world.driving_refresh();
-    let _ = session.sign_out();
+    let _ = session.sign_out(at(0));
     let before = json(session.state());
     let tokens = revoked(session.receive(late, &reply(200, LATE), world.now));
     assert_eq!(tokens, ["late-refresh", "late"]);
@@ -220,7 +220,7 @@ fn a_late_success_after_a_program_has_signed_out_is_revoked() {
     let ready = world.service();
     let mut session = world.session(ready);
     let (late, request) = sent(&mut session, world.now);
-    let _ = session.sign_out();
+    let _ = session.sign_out(at(0));
     let answer = world.answer(&request);
     let tokens = revoked(session.receive(late, &answer, world.now));
     assert_eq!(tokens, ["access-1"]);
@@ -234,7 +234,7 @@ fn a_late_success_after_signing_out_of_a_doubtful_end_is_revoked() {
     world.pass(30);
     let (ticket, _) = sent(&mut session, world.now);
     session.receive(ticket, &refusal("invalid_grant"), world.now).expect_err("a refusal");
-    let _ = session.sign_out();
+    let _ = session.sign_out(at(0));
     let tokens = revoked(session.receive(late, &reply(200, LATE), world.now));
     assert_eq!(tokens, ["late-refresh", "late"]);
     assert!(matches!(look(&mut session, world.now), Seen::Login(_)));
@@ -303,7 +303,7 @@ fn a_late_loss_is_ignored() {
 fn an_outcome_after_the_login_moved_on_is_ignored() {
     let mut world = Scenario::new();
     let (mut session, late, _) = world.driving_refresh();
-    let _ = session.sign_out();
+    let _ = session.sign_out(at(0));
     let before = json(session.state());
     session.lost(late, Lost::Unanswered, world.now);
     assert_eq!(json(session.state()), before);
@@ -640,7 +640,7 @@ fn signing_out_forgets_a_forced_refresh() {
     let mut world = Scenario::new();
     let mut session = world.driving();
     session.refresh_now().expect("renewable");
-    let _ = session.sign_out();
+    let _ = session.sign_out(at(0));
     assert_eq!(look(&mut session, at(1)), Seen::Login(Reason::SignedOut));
 }
 
@@ -650,7 +650,7 @@ fn signing_out_forgets_a_forced_refresh() {
 fn signing_out_revokes_the_refresh_token_first() {
     let mut world = Scenario::new();
     let mut session = world.driving();
-    let requests = session.sign_out();
+    let requests = session.sign_out(at(0));
     let [refresh, access] = &*requests else { panic!("two tokens are held") };
     assert_eq!((refresh.method(), access.method()), (&http::Method::POST, &http::Method::POST));
     assert_eq!(refresh.uri(), "https://as.example/revoke");
@@ -669,7 +669,7 @@ fn signing_a_program_out_revokes_its_access_token() {
     let mut world = Scenario::new();
     let tokens = world.service_authorized();
     let mut session = world.session(tokens);
-    let requests = session.sign_out();
+    let requests = session.sign_out(at(0));
     assert_eq!(requests.len(), 1);
     assert_eq!(form(&requests[0])["token"], "access-1");
     assert_eq!(look(&mut session, at(1)), Seen::Login(Reason::SignedOut));
@@ -679,15 +679,15 @@ fn signing_a_program_out_revokes_its_access_token() {
 fn signing_out_twice_revokes_once() {
     let mut world = Scenario::new();
     let mut session = world.driving();
-    assert_eq!(session.sign_out().len(), 2);
-    assert!(session.sign_out().is_empty());
+    assert_eq!(session.sign_out(at(0)).len(), 2);
+    assert!(session.sign_out(at(0)).is_empty());
 }
 
 #[test]
 fn signing_out_survives_a_restart() {
     let mut world = Scenario::new();
     let (mut session, late, _) = world.driving_refresh();
-    assert_eq!(session.sign_out().len(), 2);
+    assert_eq!(session.sign_out(at(0)).len(), 2);
     let mut session = restarted(&world, &session);
     assert_eq!(look(&mut session, world.now), Seen::Login(Reason::SignedOut));
     assert_eq!(revoked(session.receive(late, &reply(200, LATE), world.now)).len(), 2);

@@ -558,7 +558,7 @@ fn every_method_that_takes_a_client_refuses_another_one() {
         let stored = json(&awaiting().into());
         assert_wrong_client(awaiting().receive(other, &answer(200, TOKENS), NOW), &stored);
         assert_wrong_client(awaiting().retry(other, after(60)), &stored);
-        assert_wrong_client(State::from(awaiting()).sign_out(other), &stored);
+        assert_wrong_client(State::from(awaiting()).sign_out(other, NOW), &stored);
 
         for (_, state) in states() {
             let stored = json(&state);
@@ -590,7 +590,7 @@ fn every_method_that_takes_a_client_refuses_another_one() {
         }
         for (_, state) in states() {
             let stored = json(&state);
-            assert_wrong_client(state.sign_out(other), &stored);
+            assert_wrong_client(state.sign_out(other, NOW), &stored);
         }
         for (_, state) in states() {
             let stored = json(&state);

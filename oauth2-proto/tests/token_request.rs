@@ -396,7 +396,7 @@ fn the_revocation_of_rfc_7009_section_2_1() {
         (Client::new("s6BhdRkqt3", server), "&client_id=s6BhdRkqt3"),
     ] {
         let state = State::from(authorized(&client, answer));
-        let (_, requests) = state.sign_out(&client).unwrap();
+        let (_, requests) = state.sign_out(&client, NOW).unwrap();
         let bodies: Vec<_> = requests.iter().map(body).collect();
         assert_eq!(
             bodies,
@@ -417,7 +417,8 @@ fn the_revocation_of_rfc_7009_section_2_1() {
 
 #[test]
 fn without_a_revocation_endpoint_nothing_is_sent() {
-    let (_, requests) = State::from(authorized(&client(), TOKENS)).sign_out(&client()).unwrap();
+    let (_, requests) =
+        State::from(authorized(&client(), TOKENS)).sign_out(&client(), NOW).unwrap();
     assert!(requests.is_empty());
 }
 

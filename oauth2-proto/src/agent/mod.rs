@@ -143,7 +143,8 @@ impl<H: Host, S: Store> Agent<H, S> {
     pub async fn sign_out(&self) -> Result<(), Error> {
         self.shared.lock().coordinator.reload();
         self.settle().await?;
-        self.shared.lock().coordinator.sign_out();
+        let now = self.shared.host.now();
+        self.shared.lock().coordinator.sign_out(now);
         self.settle().await
     }
 
@@ -179,7 +180,8 @@ impl<H: Host, S: Store> Agent<H, S> {
             return Err(Misuse::Origin.into());
         }
         let token = self.token().await?;
-        token.attach(request)?;
+        let client = Arc::clone(self.shared.lock().coordinator.client());
+        client.attach(&token, request)?;
         Ok(token.generation())
     }
 

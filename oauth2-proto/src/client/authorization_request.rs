@@ -103,7 +103,7 @@ impl<'a> AuthorizationRequest<'a> {
             query.append_pair(name, value);
         }
         drop(query);
-        Ok(url)
+        Ok(self.client.visited(url))
     }
 }
 

@@ -4,26 +4,32 @@ mod authentication;
 mod authorization_request;
 mod params;
 mod policy;
+mod request_kind;
 mod revocation;
 mod server;
+mod translate;
 
 use alloc::string::String;
+use alloc::sync::Arc;
 use core::fmt;
 use core::time::Duration;
 
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
-use http::{HeaderMap, HeaderValue, Method, Request, Uri};
+use http::header::{ACCEPT, CONTENT_TYPE};
+use http::{HeaderMap, HeaderValue, Method, Request};
 
-pub use authentication::Authentication;
 use authentication::Credentials;
+pub use authentication::{Authenticate, Authentication, ClientRequest};
 pub use authorization_request::AuthorizationRequest;
 pub(crate) use authorization_request::check_redirect_uri;
 pub(crate) use params::{Params, check_resource};
 pub(crate) use policy::{LONGEST_LEASE, Policy, SHORTEST_LEASE};
+pub use request_kind::RequestKind;
 pub use server::Server;
+pub use translate::Hook;
+use translate::Translation;
 
-use crate::error::Misuse;
-use crate::value::{Body, Fingerprint, Secret};
+use crate::error::{Error, Misuse};
+use crate::value::{Body, Fingerprint, Secret, Timestamp};
 use crate::wire::Form;
 
 /// Who we are to one authorization server: client_id, authentication and the server's endpoints.
@@ -47,6 +53,7 @@ pub struct Client {
     /// The header fields of every token request, built once.
     headers: HeaderMap,
     policy: Policy,
+    translation: Translation,
 }
 
 impl Client {
@@ -63,6 +70,7 @@ impl Client {
             credentials: Credentials::Pairs(Secret::new(String::new())),
             headers: HeaderMap::new(),
             policy: Policy::default(),
+            translation: Translation::default(),
         };
         client.authenticate(&Authentication::None);
         client
@@ -80,6 +88,13 @@ impl Client {
     #[must_use]
     pub fn with_authentication(mut self, authentication: Authentication) -> Self {
         self.authenticate(&authentication);
+        self
+    }
+
+    /// Lets this hook change requests and answers, after those that were added before.
+    #[must_use]
+    pub fn with_hook(mut self, hook: Arc<dyn Hook>) -> Self {
+        self.translation.hooks.push(hook);
         self
     }
 
@@ -137,28 +152,35 @@ impl Client {
         if self.fingerprint == fingerprint { Ok(()) } else { Err(Misuse::WrongClient) }
     }
 
-    /// Starts the form of a token request, with room for `capacity` bytes of parameters.
+    /// Starts the form of a token request (RFC 6749 §4), with room for `capacity` bytes of parameters.
     pub(crate) fn form(&self, grant_type: &str, capacity: usize) -> Form {
         let mut form = Form::with_capacity(capacity.saturating_add(self.credentials.form_length()));
         form.pair("grant_type", grant_type);
         form
     }
 
-    /// Authenticates a form and makes it a request to the token endpoint.
-    pub(crate) fn token_request(&self, form: Form) -> Request<Body> {
-        self.post(self.server.token(), form)
-    }
-
-    /// Authenticates a form and makes it a request.
-    fn post(&self, endpoint: &Uri, mut form: Form) -> Request<Body> {
-        if let Credentials::Pairs(pairs) = &self.credentials {
-            form.encoded_pairs(pairs.expose());
-        }
+    /// Authenticates a form and makes it a request to the endpoint for this kind.
+    pub(crate) fn post(
+        &self,
+        kind: RequestKind,
+        mut form: Form,
+        now: Timestamp,
+    ) -> Result<Request<Body>, Error> {
+        let endpoint = self.server.endpoint(kind)?;
+        let mut headers = self.headers.clone();
+        let mut request = ClientRequest {
+            client_id: &self.id,
+            server: &self.server,
+            endpoint,
+            form: &mut form,
+            headers: &mut headers,
+        };
+        self.credentials.apply(&mut request, now)?;
         let mut request = Request::new(form.into_body());
         *request.method_mut() = Method::POST;
         *request.uri_mut() = endpoint.clone();
-        *request.headers_mut() = self.headers.clone();
-        request
+        *request.headers_mut() = headers;
+        Ok(self.spoken(kind, request))
     }
 
     fn authenticate(&mut self, authentication: &Authentication) {
@@ -166,8 +188,8 @@ impl Client {
         let mut headers = HeaderMap::with_capacity(3);
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
-        if let Credentials::Header(header) = &self.credentials {
-            headers.insert(AUTHORIZATION, header.clone());
+        if let Credentials::Header(name, value) = &self.credentials {
+            headers.insert(name, value.clone());
         }
         self.headers = headers;
     }

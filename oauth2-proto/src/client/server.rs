@@ -5,6 +5,7 @@ use alloc::string::String;
 use http::Uri;
 use url::Url;
 
+use super::RequestKind;
 use crate::error::Misuse;
 use crate::value::is_loopback;
 
@@ -18,7 +19,10 @@ use crate::value::is_loopback;
 pub struct Server {
     authorization: Option<Url>,
     token: Endpoint,
+    device_authorization: Option<Endpoint>,
+    pushed_authorization: Option<Endpoint>,
     revocation: Option<Endpoint>,
+    introspection: Option<Endpoint>,
     issuer: Option<String>,
     issuer_required: bool,
 }
@@ -55,7 +59,10 @@ impl Server {
         Ok(Self {
             authorization: None,
             token: Endpoint::new("token endpoint", token)?,
+            device_authorization: None,
+            pushed_authorization: None,
             revocation: None,
+            introspection: None,
             issuer: None,
             issuer_required: false,
         })
@@ -70,6 +77,39 @@ impl Server {
     pub fn with_revocation(self, revocation: &str) -> Result<Self, Misuse> {
         let revocation = Endpoint::new("revocation endpoint", revocation)?;
         Ok(Self { revocation: Some(revocation), ..self })
+    }
+
+    /// Adds the device authorization endpoint, for logins without a browser on this device.
+    ///
+    /// # Errors
+    /// [`Misuse::Url`], as in [`new`](Self::new).
+    ///
+    /// See [RFC 8628 §3.1](https://www.rfc-editor.org/rfc/rfc8628#section-3.1).
+    pub fn with_device_authorization(self, url: &str) -> Result<Self, Misuse> {
+        let endpoint = Endpoint::new("device authorization endpoint", url)?;
+        Ok(Self { device_authorization: Some(endpoint), ..self })
+    }
+
+    /// Adds the pushed authorization request endpoint.
+    ///
+    /// # Errors
+    /// [`Misuse::Url`], as in [`new`](Self::new).
+    ///
+    /// See [RFC 9126 §2](https://www.rfc-editor.org/rfc/rfc9126#section-2).
+    pub fn with_pushed_authorization(self, url: &str) -> Result<Self, Misuse> {
+        let endpoint = Endpoint::new("pushed authorization request endpoint", url)?;
+        Ok(Self { pushed_authorization: Some(endpoint), ..self })
+    }
+
+    /// Adds the introspection endpoint, which tells what a token is worth.
+    ///
+    /// # Errors
+    /// [`Misuse::Url`], as in [`new`](Self::new).
+    ///
+    /// See [RFC 7662 §2](https://www.rfc-editor.org/rfc/rfc7662#section-2).
+    pub fn with_introspection(self, url: &str) -> Result<Self, Misuse> {
+        let endpoint = Endpoint::new("introspection endpoint", url)?;
+        Ok(Self { introspection: Some(endpoint), ..self })
     }
 
     /// Names the issuer: a callback whose `iss` is another one is refused.
@@ -110,12 +150,23 @@ impl Server {
         }
     }
 
-    pub(super) const fn token(&self) -> &Uri {
-        &self.token.uri
-    }
-
-    pub(super) fn revocation(&self) -> Option<&Uri> {
-        self.revocation.as_ref().map(|endpoint| &endpoint.uri)
+    /// Where a request of this kind goes.
+    pub(crate) fn endpoint(&self, kind: RequestKind) -> Result<&Uri, Misuse> {
+        let (name, endpoint) = match kind {
+            RequestKind::Authorization => ("authorization endpoint", None),
+            RequestKind::Token | RequestKind::Refresh | RequestKind::DevicePoll => {
+                ("token endpoint", Some(&self.token))
+            }
+            RequestKind::DeviceAuthorization => {
+                ("device authorization endpoint", self.device_authorization.as_ref())
+            }
+            RequestKind::PushedAuthorization => {
+                ("pushed authorization request endpoint", self.pushed_authorization.as_ref())
+            }
+            RequestKind::Revocation => ("revocation endpoint", self.revocation.as_ref()),
+            RequestKind::Introspection => ("introspection endpoint", self.introspection.as_ref()),
+        };
+        endpoint.map(|endpoint| &endpoint.uri).ok_or(Misuse::NoEndpoint(name))
     }
 
     /// The authorization endpoint with the parameters that are the same for every login.

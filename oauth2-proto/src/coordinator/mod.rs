@@ -123,9 +123,9 @@ impl Coordinator {
 
     /// Ends the login; [`settled`](Self::settled) says when that is saved and the tokens are
     /// revoked. [Reload](Self::reload) before: what is not known can't be revoked.
-    pub fn sign_out(&mut self) {
+    pub fn sign_out(&mut self, now: Timestamp) {
         if let Some(session) = &mut self.session {
-            self.revocations.extend(session.sign_out());
+            self.revocations.extend(session.sign_out(now));
             self.overrule();
         }
     }
@@ -210,7 +210,7 @@ impl Coordinator {
             None => (None, None),
         };
         self.stored.loaded(version, now);
-        match self.reconcile(theirs.as_ref()) {
+        match self.reconcile(theirs.as_ref(), now) {
             Verdict::Mine => {}
             Verdict::Same => self.stored.unsaved = Unsaved::default(),
             Verdict::Theirs => self.adopt(theirs),

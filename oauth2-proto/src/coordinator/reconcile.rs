@@ -6,6 +6,7 @@ use super::Coordinator;
 use super::stored::Unsaved;
 use crate::machine::{Failed, State};
 use crate::session::Session;
+use crate::value::Timestamp;
 
 /// Which of two states goes on.
 pub(super) enum Verdict {
@@ -19,13 +20,13 @@ pub(super) enum Verdict {
 
 impl Coordinator {
     /// Whether what this coordinator holds, or what is stored, goes on.
-    pub(super) fn reconcile(&mut self, theirs: Option<&State>) -> Verdict {
+    pub(super) fn reconcile(&mut self, theirs: Option<&State>, now: Timestamp) -> Verdict {
         let Some(mine) = self.session.as_ref().map(Session::state) else { return Verdict::Theirs };
         if theirs.is_some_and(|theirs| theirs.is_same_record(mine)) {
             return Verdict::Same;
         }
         if self.stored.unsaved.forced {
-            return self.overrule_with(theirs);
+            return self.overrule_with(theirs, now);
         }
         if !self.stored.unsaved.state {
             return Verdict::Theirs;
@@ -43,7 +44,7 @@ impl Coordinator {
             // A late success wins over whoever refreshes now, and over giving up in doubt.
             Some(theirs) if theirs.identity().id == mine.identity().id => {
                 if theirs.was_ended() {
-                    self.revocations.extend(tokens.revocations(&self.client));
+                    self.revocations.extend(tokens.revocations(&self.client, now));
                     Verdict::Theirs
                 } else if theirs.identity().number >= mine.identity().number {
                     Verdict::Theirs
@@ -53,7 +54,7 @@ impl Coordinator {
             }
             // The login was deleted or replaced.
             Some(_) | None => {
-                self.revocations.extend(tokens.revocations(&self.client));
+                self.revocations.extend(tokens.revocations(&self.client, now));
                 Verdict::Theirs
             }
         }
@@ -61,7 +62,7 @@ impl Coordinator {
 
     /// Whether a new login or a sign-out still has to replace what is stored. Login ids are random:
     /// the same id there means that an earlier swap of unknown outcome was done after all.
-    fn overrule_with(&mut self, theirs: Option<&State>) -> Verdict {
+    fn overrule_with(&mut self, theirs: Option<&State>, now: Timestamp) -> Verdict {
         let Some((mine, theirs)) = self.session.as_ref().map(Session::state).zip(theirs) else {
             return Verdict::Mine;
         };
@@ -71,7 +72,7 @@ impl Coordinator {
             // Signed out while somebody refreshed: the newer tokens are to be revoked, too.
             if same_login && newer {
                 let tokens = theirs.tokens().into_iter();
-                self.revocations.extend(tokens.flat_map(|it| it.revocations(&self.client)));
+                self.revocations.extend(tokens.flat_map(|it| it.revocations(&self.client, now)));
             }
             // Another login is not the one that was signed out.
             return if same_login { Verdict::Mine } else { Verdict::Theirs };
@@ -81,7 +82,7 @@ impl Coordinator {
         let arrived = same_login && theirs.identity().number >= mine.identity().number;
         if arrived && theirs.was_ended() {
             let tokens = mine.tokens().into_iter();
-            self.revocations.extend(tokens.flat_map(|it| it.revocations(&self.client)));
+            self.revocations.extend(tokens.flat_map(|it| it.revocations(&self.client, now)));
         }
         // The new login has arrived, and has moved on since.
         if arrived { Verdict::Theirs } else { Verdict::Mine }

@@ -5,18 +5,25 @@ use core::fmt;
 
 use http::StatusCode;
 
-use super::Diagnostics;
+use super::{Diagnostics, TOKEN_ENDPOINT};
 
 /// How the peer broke the protocol.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Malformed {
+    endpoint: &'static str,
     problem: Problem,
     diagnostics: Option<Box<Diagnostics>>,
 }
 
 impl Malformed {
     pub(crate) const fn new(problem: Problem) -> Self {
-        Self { problem, diagnostics: None }
+        Self { endpoint: TOKEN_ENDPOINT, problem, diagnostics: None }
+    }
+
+    /// Says which endpoint it was, where it was not the token endpoint.
+    pub(crate) const fn of(mut self, endpoint: &'static str) -> Self {
+        self.endpoint = endpoint;
+        self
     }
 
     pub(crate) fn with_diagnostics(mut self, diagnostics: Diagnostics) -> Self {
@@ -46,7 +53,7 @@ impl fmt::Debug for Malformed {
 
 impl fmt::Display for Malformed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.problem.fmt(f)
+        self.problem.describe(self.endpoint, f)
     }
 }
 
@@ -70,6 +77,8 @@ pub enum Problem {
     Json,
     /// A member that must be unique appears twice.
     DuplicateMember(&'static str),
+    /// A member is missing, repeated or of a wrong type.
+    Members,
     /// A required member is missing.
     MemberMissing(&'static str),
     /// A member has the wrong type or characters.
@@ -80,8 +89,8 @@ pub enum Problem {
     OutOfPlace,
 }
 
-impl fmt::Display for Problem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Problem {
+    fn describe(&self, endpoint: &'static str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::CallbackUrl => f.write_str("the callback is not a URL"),
             Self::CodeMissing => {
@@ -92,30 +101,35 @@ impl fmt::Display for Problem {
             ),
             Self::Redirected(status) => write!(
                 f,
-                "the token endpoint answered with the redirect {status}, which is never followed; \
-                 check the token endpoint's URL"
+                "the {endpoint} answered with the redirect {status}, which is never followed; \
+                 check the {endpoint}'s URL"
             ),
             Self::Status(status) => write!(
                 f,
-                "the token endpoint answered {status} without an OAuth error that explains it; \
+                "the {endpoint} answered {status} without an OAuth error that explains it; \
                  see the diagnostics of this error"
             ),
             Self::TooLarge(limit) => {
-                write!(f, "the token endpoint's answer is larger than {limit} bytes")
+                write!(f, "the {endpoint}'s answer is larger than {limit} bytes")
             }
-            Self::Json => f.write_str(
-                "the token endpoint's answer is not a JSON object; see the diagnostics of this \
-                 error",
+            Self::Json => write!(
+                f,
+                "the {endpoint}'s answer is not a JSON object; see the diagnostics of this error"
             ),
             Self::DuplicateMember(name) => {
-                write!(f, "the token endpoint's answer has the member {name} twice")
+                write!(f, "the {endpoint}'s answer has the member {name} twice")
             }
+            Self::Members => write!(
+                f,
+                "the {endpoint}'s answer lacks a required member, or has one twice or of a wrong \
+                 type; see the diagnostics of this error"
+            ),
             Self::MemberMissing(name) => {
-                write!(f, "the token endpoint's answer lacks the member {name}")
+                write!(f, "the {endpoint}'s answer lacks the member {name}")
             }
             Self::Member(name) => write!(
                 f,
-                "the token endpoint's answer has a member {name} of a wrong type or with wrong \
+                "the {endpoint}'s answer has a member {name} of a wrong type or with wrong \
                  characters"
             ),
             Self::TokenType(token_type) => write!(
@@ -124,8 +138,14 @@ impl fmt::Display for Problem {
                  tokens can be attached"
             ),
             Self::OutOfPlace => {
-                f.write_str("the token endpoint gave an answer that belongs to the device grant")
+                write!(f, "the {endpoint} gave an answer that belongs to the device grant")
             }
         }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.describe(TOKEN_ENDPOINT, f)
     }
 }

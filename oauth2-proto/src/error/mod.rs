@@ -90,6 +90,9 @@ impl fmt::Display for Error {
 
 impl core::error::Error for Error {}
 
+/// What an error speaks of unless it says otherwise.
+pub(crate) const TOKEN_ENDPOINT: &str = "token endpoint";
+
 /// Longest text of a peer that an error keeps, in bytes.
 pub(crate) const PRINTABLE: usize = 512;
 

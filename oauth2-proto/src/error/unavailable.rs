@@ -5,16 +5,25 @@ use core::time::Duration;
 
 use http::StatusCode;
 
+use super::TOKEN_ENDPOINT;
+
 /// The server, or the way to it, is down for now.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Unavailable {
+    endpoint: &'static str,
     retry_after: Option<Duration>,
     cause: Outage,
 }
 
 impl Unavailable {
     pub(crate) const fn new(cause: Outage, retry_after: Option<Duration>) -> Self {
-        Self { retry_after, cause }
+        Self { endpoint: TOKEN_ENDPOINT, retry_after, cause }
+    }
+
+    /// Says which endpoint it was, where it was not the token endpoint.
+    pub(crate) const fn of(mut self, endpoint: &'static str) -> Self {
+        self.endpoint = endpoint;
+        self
     }
 
     /// How long to wait, where the server or a stored back-off says so.
@@ -32,12 +41,13 @@ impl Unavailable {
 
 impl fmt::Display for Unavailable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let endpoint = self.endpoint;
         match self.cause {
             Outage::Status(status) => {
-                write!(f, "the token endpoint is unavailable for now ({status})")
+                write!(f, "the {endpoint} is unavailable for now ({status})")
             }
-            Outage::Unanswered => f.write_str("the token endpoint did not answer"),
-            Outage::Unsent => f.write_str("the token endpoint could not be reached"),
+            Outage::Unanswered => write!(f, "the {endpoint} did not answer"),
+            Outage::Unsent => write!(f, "the {endpoint} could not be reached"),
             Outage::Waiting => f.write_str("the next attempt to get a token is not due yet"),
             Outage::Store => f.write_str("the store of logins did not answer"),
             Outage::Randomness => f.write_str("the source of randomness has none to give"),

@@ -7,7 +7,7 @@ use http::Request;
 use serde::de::DeserializeOwned;
 
 use super::{Attempt, ClientCredentials, Failed, Login, Refreshing, Setbacks, Unauthorized};
-use crate::client::{Client, Policy};
+use crate::client::{Client, Policy, RequestKind};
 use crate::error::{Error, Expired, Misuse, Reason};
 use crate::value::{AccessToken, Body, LoginId, Scope, Secret, Timestamp};
 use crate::wire::{Granted, extra};
@@ -76,7 +76,7 @@ impl Authorized {
         now: Timestamp,
     ) -> Result<(), Error> {
         self.login.check(client)?;
-        self.token(now).ok_or(Error::Expired(Expired::Token))?.attach(request)
+        client.attach(self.token(now).ok_or(Error::Expired(Expired::Token))?, request)
     }
 
     /// The scope that was granted, which may be less, more or other than what was asked for.
@@ -159,8 +159,9 @@ impl Authorized {
         if let Some(due) = self.setbacks.pending(now) {
             return Err(Failed::new(Misuse::TooEarly(due), self));
         }
-        let Some(request) = self.renewal_request(client) else {
-            return Err(Failed::new(Misuse::NotRenewable, self));
+        let request = match self.renewal_request(client, now) {
+            Ok(request) => request,
+            Err(error) => return Err(Failed::new(error, self)),
         };
         let lease = client.policy().lease(self.tokens.lifetime());
         let attempt = Attempt::new(&mut self.setbacks, lease, now);
@@ -177,15 +178,19 @@ impl Authorized {
         self.tokens.expires_at.is_some_and(|expires_at| now >= expires_at)
     }
 
-    pub(super) fn renewal_request(&self, client: &Client) -> Option<Request<Body>> {
-        match self.renewal.as_ref()? {
+    pub(super) fn renewal_request(
+        &self,
+        client: &Client,
+        now: Timestamp,
+    ) -> Result<Request<Body>, Error> {
+        match self.renewal.as_ref().ok_or(Misuse::NotRenewable)? {
             Renewal::RefreshToken(token) => {
                 let capacity = token.expose().len().saturating_mul(2).saturating_add(64);
                 let mut form = client.form("refresh_token", capacity);
                 form.pair("refresh_token", token.expose());
-                Some(client.token_request(form))
+                client.post(RequestKind::Refresh, form, now)
             }
-            Renewal::ClientCredentials(grant) => Some(grant.request(client)),
+            Renewal::ClientCredentials(grant) => grant.request(client, RequestKind::Refresh, now),
         }
     }
 

@@ -95,7 +95,7 @@ impl AwaitingCallback {
             return Err(Error::Expired(Expired::Callback));
         }
         let callback = callback.into();
-        let found = callback.parameters()?;
+        let found = callback.parameters(|name| client.callback_parameter(name))?;
         if let Some(url) = found.url
             && !came_to(&self.redirect_uri, url)?
         {
@@ -178,7 +178,9 @@ impl fmt::Debug for AwaitingCallback {
 /// RFC 9207 §2.4: compared as plain strings; and MUST be there if the server is known to send it.
 fn check_issuer(client: &Client, iss: Option<&str>) -> Result<(), Error> {
     match (client.server().issuer(), iss) {
-        (Some(issuer), Some(iss)) if iss != issuer => Err(Error::Forged(Forged::Issuer)),
+        (Some(issuer), Some(iss)) if !client.is_issuer(issuer, iss) => {
+            Err(Error::Forged(Forged::Issuer))
+        }
         (Some(_), None) if client.server().issuer_required() => {
             Err(Error::Forged(Forged::IssuerMissing))
         }

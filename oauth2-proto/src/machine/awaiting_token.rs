@@ -6,8 +6,8 @@ use super::{
     Attempt, Authorized, ClientCredentials, Code, Failed, Login, Renewal, Setbacks, State,
     Unauthorized,
 };
-use crate::client::Client;
-use crate::error::{Error, Misuse, Outage, Reason, Unavailable};
+use crate::client::{Client, RequestKind};
+use crate::error::{Error, Misuse, Outage, Reason, TOKEN_ENDPOINT, Unavailable};
 use crate::value::{Body, Scope, Timestamp};
 use crate::wire::{Answer, Granted};
 
@@ -52,16 +52,20 @@ impl AwaitingToken {
         grant: ClientCredentials,
         mut setbacks: Setbacks,
         now: Timestamp,
-    ) -> (Request<Body>, Self) {
+    ) -> Result<(Request<Body>, Self), (Error, ClientCredentials)> {
+        let request = match grant.request(client, RequestKind::Token, now) {
+            Ok(request) => request,
+            Err(error) => return Err((error, grant)),
+        };
         let attempt = Attempt::new(&mut setbacks, client.policy().lease(None), now);
         let awaiting = Self { login, grant: Grant::ClientCredentials(grant), attempt, setbacks };
-        (awaiting.request(client), awaiting)
+        Ok((request, awaiting))
     }
 
-    pub(super) fn request(&self, client: &Client) -> Request<Body> {
+    pub(super) fn request(&self, client: &Client, now: Timestamp) -> Result<Request<Body>, Error> {
         match &self.grant {
-            Grant::Code(code) => code.request(client),
-            Grant::ClientCredentials(grant) => grant.request(client),
+            Grant::Code(code) => code.request(client, now),
+            Grant::ClientCredentials(grant) => grant.request(client, RequestKind::Token, now),
         }
     }
 
@@ -82,7 +86,8 @@ impl AwaitingToken {
             return Err(Failed::new(misuse, self));
         }
         let login = self.login;
-        match Answer::read(response, client.body_limit(), login.next().generation()) {
+        let heard = client.hear(RequestKind::Token, None, response);
+        match Answer::read(heard.reply(TOKEN_ENDPOINT), login.next().generation()) {
             Answer::Granted(granted) => {
                 let (setbacks, sent_at) = (self.setbacks, self.attempt.sent_at);
                 let tokens = Authorized::new(login, client, &granted, setbacks, sent_at, now);
@@ -153,8 +158,12 @@ impl AwaitingToken {
             let error = Error::Unavailable(Unavailable::new(Outage::Unanswered, None));
             return Err(Failed::new(error, self.landed()));
         }
+        let request = match self.request(client, now) {
+            Ok(request) => request,
+            Err(error) => return Err(Failed::new(error, self)),
+        };
         self.attempt = self.attempt.again(&mut self.setbacks, now);
-        Ok((self.request(client), self))
+        Ok((request, self))
     }
 
     /// When the host must have given the request up.

@@ -8,7 +8,7 @@ use rand::TryCryptoRng;
 
 use super::awaiting_callback::no_randomness;
 use super::{AwaitingToken, Login, Setbacks, Unauthorized};
-use crate::client::{Client, Params};
+use crate::client::{Client, Params, RequestKind};
 use crate::error::{Error, Reason};
 use crate::value::{Body, LoginId, Scope, Timestamp};
 
@@ -21,7 +21,12 @@ pub(crate) struct ClientCredentials {
 }
 
 impl ClientCredentials {
-    pub(super) fn request(&self, client: &Client) -> Request<Body> {
+    pub(super) fn request(
+        &self,
+        client: &Client,
+        kind: RequestKind,
+        now: Timestamp,
+    ) -> Result<Request<Body>, Error> {
         let capacity = self.scope.as_str().len().saturating_mul(2);
         let capacity = capacity.saturating_add(self.params.len()).saturating_add(64);
         let mut form = client.form("client_credentials", capacity);
@@ -29,7 +34,7 @@ impl ClientCredentials {
             form.pair("scope", self.scope.as_str());
         }
         form.encoded_pairs(&self.params);
-        client.token_request(form)
+        client.post(kind, form, now)
     }
 }
 

@@ -8,7 +8,8 @@ use http::Request;
 
 use super::awaiting_token::{AwaitingToken, Grant};
 use super::{Attempt, Failed, Login, Setbacks};
-use crate::client::Client;
+use crate::client::{Client, RequestKind};
+use crate::error::Error;
 use crate::value::{Body, RandomText, Scope, Secret, Timestamp};
 
 /// A checked authorization code, together with the verifier and redirect URI that belong to it.
@@ -30,8 +31,9 @@ impl Code {
     /// The pending login must be out of its store by now.
     ///
     /// # Errors
-    /// [`Misuse::WrongClient`](crate::Misuse::WrongClient). The state that is left still has the
-    /// code: [`retry`](AwaitingToken::retry) with the right client sends it.
+    /// [`Misuse::WrongClient`](crate::Misuse::WrongClient); what
+    /// [`Authenticate`](crate::Authenticate) says. The state that is left still has the code:
+    /// [`retry`](AwaitingToken::retry) sends it.
     ///
     /// See [RFC 6749 §4.1.3](https://www.rfc-editor.org/rfc/rfc6749#section-4.1.3) and
     /// [RFC 7636 §4.5](https://www.rfc-editor.org/rfc/rfc7636#section-4.5).
@@ -44,16 +46,17 @@ impl Code {
         let attempt = Attempt::new(&mut setbacks, client.policy().lease(None), now);
         let mut awaiting =
             AwaitingToken { login: self.login, attempt, setbacks, grant: Grant::Code(self) };
-        match awaiting.login.check(client) {
-            Ok(()) => Ok((awaiting.request(client), awaiting)),
-            Err(misuse) => {
+        let request = awaiting.login.check(client).map_err(Error::from);
+        match request.and_then(|()| awaiting.request(client, now)) {
+            Ok(request) => Ok((request, awaiting)),
+            Err(error) => {
                 awaiting.attempt.on_its_way = false;
-                Err(Failed::new(misuse, awaiting))
+                Err(Failed::new(error, awaiting))
             }
         }
     }
 
-    pub(super) fn request(&self, client: &Client) -> Request<Body> {
+    pub(super) fn request(&self, client: &Client, now: Timestamp) -> Result<Request<Body>, Error> {
         let lengths = self.code.expose().len().saturating_add(self.redirect_uri.len());
         let mut form =
             client.form("authorization_code", lengths.saturating_mul(2).saturating_add(160));
@@ -64,7 +67,7 @@ impl Code {
         for resource in &self.resources {
             form.pair("resource", resource);
         }
-        client.token_request(form)
+        client.post(RequestKind::Token, form, now)
     }
 }
 

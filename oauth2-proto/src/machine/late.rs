@@ -3,7 +3,8 @@
 use http::Response;
 
 use super::{Authorized, Authorizing, Grant, Login, Refreshing, Setbacks, State};
-use crate::client::Client;
+use crate::client::{Client, RequestKind};
+use crate::error::TOKEN_ENDPOINT;
 use crate::value::{Generation, Timestamp};
 use crate::wire::Answer;
 
@@ -34,8 +35,10 @@ impl State {
     ) -> Late {
         let login = Login::of(asked_for, client);
         let generation = login.next().generation();
-        let Answer::Granted(granted) = Answer::read(response, client.body_limit(), generation)
-        else {
+        let kind = if self.tokens().is_some() { RequestKind::Refresh } else { RequestKind::Token };
+        let held = self.tokens().map(|held| &held.tokens.access);
+        let heard = client.hear(kind, held, response);
+        let Answer::Granted(granted) = Answer::read(heard.reply(TOKEN_ENDPOINT), generation) else {
             return Late::Yields(self);
         };
         let late = Authorized::new(login, client, &granted, Setbacks::default(), sent_at, now);

@@ -3,8 +3,8 @@
 use http::{Request, Response};
 
 use super::{Attempt, Authorized, Failed, Renewal, State};
-use crate::client::Client;
-use crate::error::{Denied, Error, INVALID_GRANT, Malformed, Misuse, Reason};
+use crate::client::{Client, RequestKind};
+use crate::error::{Denied, Error, INVALID_GRANT, Malformed, Misuse, Reason, TOKEN_ENDPOINT};
 use crate::value::{AccessToken, Body, LoginId, Timestamp};
 use crate::wire::Answer;
 
@@ -56,7 +56,9 @@ impl Refreshing {
             return Err(Failed::new(misuse, self));
         }
         let login = self.held.login;
-        match Answer::read(response, client.body_limit(), login.next().generation()) {
+        let held = Some(&self.held.tokens.access);
+        let heard = client.hear(RequestKind::Refresh, held, response);
+        match Answer::read(heard.reply(TOKEN_ENDPOINT), login.next().generation()) {
             Answer::Granted(granted) => {
                 let (setbacks, sent_at) = (self.held.setbacks, self.attempt.sent_at);
                 let tokens = Authorized::new(login, client, &granted, setbacks, sent_at, now);
@@ -133,8 +135,9 @@ impl Refreshing {
         if due > now {
             return Err(Failed::new(Misuse::TooEarly(due), self));
         }
-        let Some(request) = self.held.renewal_request(client) else {
-            return Err(Failed::new(Misuse::NotRenewable, self));
+        let request = match self.held.renewal_request(client, now) {
+            Ok(request) => request,
+            Err(error) => return Err(Failed::new(error, self)),
         };
         // Nobody ever reported what became of it.
         if self.attempt.on_its_way {

@@ -7,7 +7,7 @@ use http::Request;
 use super::{Authorized, Authorizing, Failed, Renewal, State, Unauthorized};
 use crate::client::Client;
 use crate::error::Reason;
-use crate::value::Body;
+use crate::value::{Body, Timestamp};
 
 impl State {
     /// Ends this login. Save the state that comes back, then send the requests, if there are any:
@@ -20,7 +20,11 @@ impl State {
     /// [`Misuse::WrongClient`](crate::Misuse::WrongClient). The state stays the same.
     ///
     /// See [RFC 7009 §2.1](https://www.rfc-editor.org/rfc/rfc7009#section-2.1).
-    pub fn sign_out(self, client: &Client) -> Result<(Unauthorized, Vec<Request<Body>>), Failed> {
+    pub fn sign_out(
+        self,
+        client: &Client,
+        now: Timestamp,
+    ) -> Result<(Unauthorized, Vec<Request<Body>>), Failed> {
         if let Err(misuse) = self.identity().check(client) {
             return Err(Failed::new(misuse, self));
         }
@@ -38,11 +42,11 @@ impl State {
                 (state.requested_scope().clone(), Vec::new())
             }
             Self::Authorized(state) => {
-                let requests = state.revocations(client);
+                let requests = state.revocations(client, now);
                 (state.tokens.requested, requests)
             }
             Self::Refreshing(state) => {
-                let requests = state.held.revocations(client);
+                let requests = state.held.revocations(client, now);
                 (state.held.tokens.requested, requests)
             }
         };
@@ -53,12 +57,14 @@ impl State {
 impl Authorized {
     /// RFC 7009 §2.1: with the refresh token the server ends the access tokens as well, but it need
     /// not; so both are revoked, the one that lives longer first.
-    pub(crate) fn revocations(&self, client: &Client) -> Vec<Request<Body>> {
+    pub(crate) fn revocations(&self, client: &Client, now: Timestamp) -> Vec<Request<Body>> {
         let refresh = match &self.renewal {
-            Some(Renewal::RefreshToken(token)) => client.revoke(token.expose(), "refresh_token"),
+            Some(Renewal::RefreshToken(token)) => {
+                client.revoke(token.expose(), "refresh_token", now)
+            }
             Some(Renewal::ClientCredentials(_)) | None => None,
         };
-        let access = client.revoke(self.tokens.access.expose(), "access_token");
+        let access = client.revoke(self.tokens.access.expose(), "access_token", now);
         refresh.into_iter().chain(access).collect()
     }
 }

@@ -58,7 +58,7 @@ impl Unauthorized {
     /// [`Misuse::WrongClient`]; [`Misuse::NotRenewable`] when it takes a person;
     /// [`Misuse::TooEarly`] while a back-off is pending. The state stays the same.
     pub fn renew(
-        self,
+        mut self,
         client: &Client,
         now: Timestamp,
     ) -> Result<(Request<Body>, AwaitingToken), Failed> {
@@ -68,9 +68,14 @@ impl Unauthorized {
         if let Some(due) = self.setbacks.pending(now) {
             return Err(Failed::new(Misuse::TooEarly(due), self));
         }
-        match self.renewal {
-            Some(grant) => Ok(AwaitingToken::repeat(client, self.login, grant, self.setbacks, now)),
-            None => Err(Failed::new(Misuse::NotRenewable, self)),
-        }
+        let Some(grant) = self.renewal.take() else {
+            return Err(Failed::new(Misuse::NotRenewable, self));
+        };
+        AwaitingToken::repeat(client, self.login, grant, self.setbacks, now).map_err(
+            |(error, grant)| {
+                self.renewal = Some(grant);
+                Failed::new(error, self)
+            },
+        )
     }
 }

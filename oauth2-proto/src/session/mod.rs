@@ -237,9 +237,9 @@ impl Session {
     /// Ends the login. Save the state, then send the requests: they revoke its tokens, and their
     /// answers change nothing any more.
     #[must_use = "these requests revoke the tokens"]
-    pub fn sign_out(&mut self) -> Vec<Request<Body>> {
+    pub fn sign_out(&mut self, now: Timestamp) -> Vec<Request<Body>> {
         let (client, state) = self.take();
-        match state.sign_out(&client) {
+        match state.sign_out(&client, now) {
             Ok((ended, requests)) => {
                 self.refresh_wanted = false;
                 self.state = ended.into();
@@ -365,7 +365,9 @@ impl Session {
                 (authorized.into(), Received::Applied)
             }
             Late::Yields(state) => (state, Received::Late(Vec::new())),
-            Late::Unwanted(state, tokens) => (state, Received::Late(tokens.revocations(&client))),
+            Late::Unwanted(state, tokens) => {
+                (state, Received::Late(tokens.revocations(&client, now)))
+            }
         };
         self.state = state;
         received

@@ -61,19 +61,22 @@ impl AccessToken {
     ///
     /// See [RFC 6750 §2.1](https://www.rfc-editor.org/rfc/rfc6750#section-2.1).
     pub fn attach<B>(&self, request: &mut Request<B>) -> Result<(), Error> {
+        self.check(request.uri())?;
+        match request.headers_mut().try_insert(AUTHORIZATION, self.header.clone()) {
+            Ok(_) => Ok(()),
+            Err(_) => Err(Misuse::TooManyHeaders.into()),
+        }
+    }
+
+    /// Whether this token may go on a request to this URI.
+    pub(crate) fn check(&self, uri: &Uri) -> Result<(), Error> {
         // RFC 6749 §7.1: the client MUST NOT use an access token whose type it does not understand.
         if let Some(token_type) = &self.other_type {
             let problem = Problem::TokenType(token_type.clone());
             return Err(Error::Malformed(Malformed::new(problem)));
         }
         // RFC 6750 §5.3: clients MUST always use TLS (https) or equivalent transport security.
-        if !is_protected(request.uri()) {
-            return Err(Misuse::PlainHttp.into());
-        }
-        match request.headers_mut().try_insert(AUTHORIZATION, self.header.clone()) {
-            Ok(_) => Ok(()),
-            Err(_) => Err(Misuse::TooManyHeaders.into()),
-        }
+        if is_protected(uri) { Ok(()) } else { Err(Misuse::PlainHttp.into()) }
     }
 
     /// The `token_type` of the answer that brought this token; `Bearer` in any spelling is

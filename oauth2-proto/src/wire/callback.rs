@@ -37,8 +37,12 @@ impl<'a> Callback<'a> {
         Self(Source::Query(query.strip_prefix('?').unwrap_or(query)))
     }
 
-    /// The parameters that a client reads, each at most once, and the URL they came in.
-    pub(crate) fn parameters(&self) -> Result<CallbackParameters<'_>, Error> {
+    /// The parameters that a client reads, each at most once, and the URL they came in. `known_as`
+    /// gives the RFC's name of a parameter.
+    pub(crate) fn parameters(
+        &self,
+        known_as: impl Fn(&str) -> &str,
+    ) -> Result<CallbackParameters<'_>, Error> {
         let mut parameters = CallbackParameters::default();
         let query = match &self.0 {
             Source::Query(query) => *query,
@@ -49,7 +53,7 @@ impl<'a> Callback<'a> {
             }
         };
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-            let (name, parameter) = match &*name {
+            let (name, parameter) = match known_as(&name) {
                 "state" => ("state", &mut parameters.state),
                 "code" => ("code", &mut parameters.code),
                 "iss" => ("iss", &mut parameters.iss),

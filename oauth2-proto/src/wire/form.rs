@@ -64,6 +64,10 @@ impl Form {
         self.0.push_str(text);
     }
 
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+
     /// The text, for parameters that are kept.
     pub(crate) fn into_text(self) -> String {
         self.0

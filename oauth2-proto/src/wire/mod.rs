@@ -3,10 +3,12 @@
 mod callback;
 mod challenge;
 mod form;
+mod reply;
 mod token_answer;
 
 pub use callback::Callback;
 pub(crate) use callback::came_to;
 pub use challenge::Challenge;
 pub(crate) use form::{Form, encode};
-pub(crate) use token_answer::{Answer, Granted, LONGEST_RETRY_AFTER, extra};
+pub(crate) use reply::{LONGEST_RETRY_AFTER, Reply};
+pub(crate) use token_answer::{Answer, Granted, extra};

@@ -80,7 +80,12 @@ impl<'a> Reply<'a> {
     }
 
     /// The server's own error; some of them say that it is down for now.
-    pub(crate) fn denied(&self, error: &str, description: Option<&str>, uri: Option<&str>) -> Error {
+    pub(crate) fn denied(
+        &self,
+        error: &str,
+        description: Option<&str>,
+        uri: Option<&str>,
+    ) -> Error {
         if matches!(error, "temporarily_unavailable" | "server_error") {
             return self.unavailable();
         }

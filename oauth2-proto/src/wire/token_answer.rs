@@ -9,15 +9,14 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 use core::num::IntErrorKind;
-use core::time::Duration;
 
-use http::header::{CONTENT_TYPE, RETRY_AFTER};
-use http::{Response, StatusCode};
+use http::StatusCode;
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, Deserializer, Error as _, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use crate::error::{Denied, Diagnostics, Malformed, Outage, Problem, Unavailable};
+use super::Reply;
+use crate::error::{Denied, Error, Malformed, Problem, Unavailable};
 use crate::value::{AccessToken, Generation, Scope, Secret};
 
 /// What the token endpoint said.
@@ -82,83 +81,51 @@ impl Granted<'_> {
     }
 }
 
-/// A server can't keep a client waiting for longer than this, in seconds.
-pub(crate) const LONGEST_RETRY_AFTER: u64 = 3600;
-
 /// Lifetimes are clamped here (68 years): beyond it a number is a mistake or an attack.
 const LONGEST_LIFETIME: u64 = 0x7FFF_FFFF;
 
 impl<'a> Answer<'a> {
-    /// Reads an answer of at most `limit` bytes; its access token will be of this generation.
-    pub(crate) fn read<B: AsRef<[u8]>>(
-        response: &'a Response<B>,
-        limit: usize,
-        generation: Generation,
-    ) -> Self {
-        let status = response.status();
-        let body = response.body().as_ref();
-        let unreadable = |problem| {
-            let content_type =
-                response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-            let diagnostics = Diagnostics::new(status, content_type, body);
-            Self::Unreadable(Malformed::new(problem).with_diagnostics(diagnostics))
-        };
-        if status.is_redirection() {
-            return unreadable(Problem::Redirected(status));
-        }
-        if status.is_server_error()
-            || matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT)
-        {
-            return Self::Unavailable(Unavailable::new(
-                Outage::Status(status),
-                retry_after(response),
-            ));
-        }
-        if body.len() > limit {
-            return unreadable(Problem::TooLarge(limit));
-        }
-        let members = match Members::read(body) {
-            Ok(members) => members,
-            // Without a readable explanation, the status says more than the body.
-            Err(Problem::Json) if status != StatusCode::OK => {
-                return unreadable(Problem::Status(status));
-            }
-            Err(problem) => return unreadable(problem),
-        };
-        // An error is one whatever the status, and whatever stands beside it.
-        if let Some(error) = &members.error {
-            if matches!(&**error, "temporarily_unavailable" | "server_error") {
-                return Self::Unavailable(Unavailable::new(
-                    Outage::Status(status),
-                    retry_after(response),
-                ));
-            }
-            // RFC 8628 §3.5: these belong to the device grant.
-            if matches!(&**error, "authorization_pending" | "slow_down") {
-                return unreadable(Problem::OutOfPlace);
-            }
-            return Self::Denied(Denied::new(
-                error,
-                members.error_description.as_deref(),
-                members.error_uri.as_deref(),
-            ));
-        }
-        // RFC 6749 §5.1: 200 (OK) is the only status that carries a token.
-        if status != StatusCode::OK {
-            return unreadable(Problem::Status(status));
-        }
-        match members.into_granted(generation) {
+    /// Reads an answer; its access token will be of this generation.
+    pub(crate) fn read(reply: Result<Reply<'a>, Error>, generation: Generation) -> Self {
+        match reply.and_then(|reply| Granted::read(&reply, generation)) {
             Ok(granted) => Self::Granted(granted),
-            Err(problem) => unreadable(problem),
+            Err(Error::Denied(denied)) => Self::Denied(denied),
+            Err(Error::Unavailable(unavailable)) => Self::Unavailable(unavailable),
+            Err(Error::Malformed(malformed)) => Self::Unreadable(malformed),
+            // Nothing in an answer is a deadline, a callback, or the caller's doing.
+            Err(Error::Expired(_) | Error::Forged(_) | Error::Misuse(_)) => {
+                Self::Unreadable(Malformed::new(Problem::OutOfPlace))
+            }
         }
     }
 }
 
-/// `Retry-After` in seconds (RFC 9110 §10.2.3), at most an hour. A date is ignored: the usual
-/// back-off applies.
-fn retry_after<B>(response: &Response<B>) -> Option<Duration> {
-    let seconds: u64 = response.headers().get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
-    Some(Duration::from_secs(seconds.min(LONGEST_RETRY_AFTER)))
+impl<'a> Granted<'a> {
+    fn read(reply: &Reply<'a>, generation: Generation) -> Result<Self, Error> {
+        let status = reply.status();
+        let members = match Members::read(reply.body()) {
+            Ok(members) => members,
+            // Without a readable explanation, the status says more than the body.
+            Err(Problem::Json) if status != StatusCode::OK => {
+                return Err(reply.malformed(Problem::Status(status)));
+            }
+            Err(problem) => return Err(reply.malformed(problem)),
+        };
+        // An error is one whatever the status, and whatever stands beside it.
+        if let Some(error) = &members.error {
+            // RFC 8628 §3.5: these belong to the device grant.
+            if matches!(&**error, "authorization_pending" | "slow_down") {
+                return Err(reply.malformed(Problem::OutOfPlace));
+            }
+            let description = members.error_description.as_deref();
+            return Err(reply.denied(error, description, members.error_uri.as_deref()));
+        }
+        // RFC 6749 §5.1: 200 (OK) is the only status that carries a token.
+        if status != StatusCode::OK {
+            return Err(reply.malformed(Problem::Status(status)));
+        }
+        members.into_granted(generation).map_err(|problem| reply.malformed(problem))
+    }
 }
 
 /// The members of either answer, before it is known which one it is.

@@ -1,0 +1,180 @@
+//! The border between the RFCs and a server that deviates: what stands here is all that the machine
+//! knows of dialects. Without one, nothing is called and nothing is copied.
+
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::fmt;
+
+use http::{HeaderMap, Request, Response};
+use url::Url;
+use zeroize::Zeroizing;
+
+use super::authentication::Credentials;
+use super::{Client, RequestKind};
+use crate::error::Error;
+use crate::value::{AccessToken, Body, Secret};
+use crate::wire::Reply;
+
+/// A server's own words, put into those of the RFCs and back.
+pub(crate) trait Translate: fmt::Debug + Send + Sync {
+    /// Rewrites the URL that a person visits.
+    fn authorization_url(&self, url: Url) -> Url;
+
+    /// Rewrites a request that is complete and authenticated.
+    fn request(&self, kind: RequestKind, request: Request<Body>) -> Request<Body>;
+
+    /// Rewrites an answer into one that the strict reader accepts. `held` is the access token that
+    /// a refresh replaces.
+    fn answer(&self, kind: RequestKind, held: Option<&AccessToken>, answer: Answer) -> Answer;
+
+    /// The RFC's name of a callback parameter that goes by this name here.
+    fn callback_parameter<'n>(&self, name: &'n str) -> &'n str;
+
+    /// The callback parameters that are kept with the token.
+    fn kept_callback_parameters(&self) -> &[String];
+
+    /// Whether `iss` in a callback stands for this issuer.
+    fn is_issuer(&self, issuer: &str, iss: &str) -> bool;
+
+    /// How a client with this secret authenticates.
+    fn credentials(&self, id: &str, secret: &Secret) -> Credentials;
+
+    /// Puts a token, which has been checked, where this server's resources look for it.
+    fn attach(
+        &self,
+        token: &AccessToken,
+        uri: &mut http::Uri,
+        headers: &mut HeaderMap,
+    ) -> Result<(), Error>;
+}
+
+/// An answer that is being rewritten; it holds tokens, and is wiped.
+pub(crate) type Answer = Response<Zeroizing<Vec<u8>>>;
+
+/// Changes requests before they are sent, and answers before they are read: the last resort for
+/// servers that no [`Dialect`](super::Dialect) describes.
+///
+/// Hooks run in the order in which they were added: on requests after the dialect, on answers
+/// before it. A hook sees secrets. What it changes is the host's own responsibility.
+pub trait Hook: fmt::Debug + Send + Sync {
+    /// Changes a request that is about to be sent.
+    fn request(&self, kind: RequestKind, request: &mut Request<Body>) {
+        let _unchanged = (kind, request);
+    }
+
+    /// Changes an answer that is about to be read.
+    fn answer(&self, kind: RequestKind, answer: &mut Response<Zeroizing<Vec<u8>>>) {
+        let _unchanged = (kind, answer);
+    }
+}
+
+/// What stands between the machine and the wire.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Translation {
+    pub(super) dialect: Option<Arc<dyn Translate>>,
+    pub(super) hooks: Vec<Arc<dyn Hook>>,
+}
+
+impl Client {
+    /// The request as this server wants it.
+    pub(super) fn spoken(&self, kind: RequestKind, mut request: Request<Body>) -> Request<Body> {
+        if let Some(dialect) = &self.translation.dialect {
+            request = dialect.request(kind, request);
+        }
+        for hook in &self.translation.hooks {
+            hook.request(kind, &mut request);
+        }
+        request
+    }
+
+    /// The URL that a person visits, as this server wants it.
+    pub(crate) fn visited(&self, url: Url) -> Url {
+        match &self.translation.dialect {
+            Some(dialect) => dialect.authorization_url(url),
+            None => url,
+        }
+    }
+
+    /// The RFC's name of a callback parameter of this server.
+    pub(crate) fn callback_parameter<'n>(&self, name: &'n str) -> &'n str {
+        self.translation.dialect.as_ref().map_or(name, |dialect| dialect.callback_parameter(name))
+    }
+
+    /// Whether this server keeps this callback parameter with the token.
+    pub(crate) fn keeps_callback_parameter(&self, name: &str) -> bool {
+        let dialect = self.translation.dialect.as_ref();
+        dialect.is_some_and(|it| it.kept_callback_parameters().iter().any(|own| own == name))
+    }
+
+    /// Whether `iss` in a callback names this issuer. RFC 9207 §2.4: compared as plain strings.
+    pub(crate) fn is_issuer(&self, issuer: &str, iss: &str) -> bool {
+        let dialect = self.translation.dialect.as_ref();
+        issuer == iss || dialect.is_some_and(|dialect| dialect.is_issuer(issuer, iss))
+    }
+
+    /// Puts a token on a request, where this server's resources look for it: in the
+    /// `Authorization` header, unless the dialect says otherwise.
+    ///
+    /// # Errors
+    /// As [`AccessToken::attach`].
+    pub fn attach<B>(&self, token: &AccessToken, request: &mut Request<B>) -> Result<(), Error> {
+        let Some(dialect) = &self.translation.dialect else { return token.attach(request) };
+        token.check(request.uri())?;
+        let mut uri = core::mem::take(request.uri_mut());
+        let attached = dialect.attach(token, &mut uri, request.headers_mut());
+        *request.uri_mut() = uri;
+        attached
+    }
+
+    /// Listens to an answer as the RFCs want it. `held` is the access token that a refresh replaces.
+    pub(crate) fn hear<'r, B: AsRef<[u8]>>(
+        &self,
+        kind: RequestKind,
+        held: Option<&AccessToken>,
+        response: &'r Response<B>,
+    ) -> Heard<'r, B> {
+        let limit = self.body_limit();
+        let is_long = response.body().as_ref().len() > limit;
+        let is_plain = self.translation.dialect.is_none() && self.translation.hooks.is_empty();
+        let translated = (!is_plain && !is_long).then(|| self.translated(kind, held, response));
+        Heard { translated, response, limit }
+    }
+
+    fn translated<B: AsRef<[u8]>>(
+        &self,
+        kind: RequestKind,
+        held: Option<&AccessToken>,
+        response: &Response<B>,
+    ) -> Answer {
+        let Translation { dialect, hooks } = &self.translation;
+        let mut answer = Response::new(Zeroizing::new(response.body().as_ref().to_vec()));
+        *answer.status_mut() = response.status();
+        *answer.headers_mut() = response.headers().clone();
+        for hook in hooks {
+            hook.answer(kind, &mut answer);
+        }
+        match dialect {
+            Some(dialect) => dialect.answer(kind, held, answer),
+            None => answer,
+        }
+    }
+}
+
+/// An answer in the words of the RFCs: as it came, or translated.
+pub(crate) struct Heard<'r, B> {
+    translated: Option<Answer>,
+    response: &'r Response<B>,
+    limit: usize,
+}
+
+impl<B: AsRef<[u8]>> Heard<'_, B> {
+    /// The answer, unless it is a redirect, an outage or too long; `endpoint` is what errors
+    /// speak of.
+    pub(crate) fn reply(&self, endpoint: &'static str) -> Result<Reply<'_>, Error> {
+        match &self.translated {
+            Some(answer) => Reply::new(endpoint, answer, self.limit),
+            None => Reply::new(endpoint, self.response, self.limit),
+        }
+    }
+}
