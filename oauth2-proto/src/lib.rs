@@ -16,8 +16,8 @@ mod value;
 mod wire;
 
 pub use client::{
-    Authenticate, Authentication, AuthorizationRequest, Client, ClientRequest, Hook, RequestKind,
-    Server,
+    Authenticate, Authentication, AuthorizationRequest, AwaitingIntrospection, AwaitingRevocation,
+    Client, ClientRequest, Hook, Introspection, RequestKind, Server,
 };
 pub use coordinator::{Ask, Coordinator, Effect, Given, Swapped, Unknown, Version};
 pub use error::{

@@ -2,6 +2,7 @@
 
 mod authentication;
 mod authorization_request;
+mod introspection;
 mod params;
 mod policy;
 mod request_kind;
@@ -21,9 +22,11 @@ use authentication::Credentials;
 pub use authentication::{Authenticate, Authentication, ClientRequest};
 pub use authorization_request::AuthorizationRequest;
 pub(crate) use authorization_request::check_redirect_uri;
+pub use introspection::{AwaitingIntrospection, Introspection};
 pub(crate) use params::{Params, check_resource};
 pub(crate) use policy::{LONGEST_LEASE, Policy, SHORTEST_LEASE};
 pub use request_kind::RequestKind;
+pub use revocation::AwaitingRevocation;
 pub use server::Server;
 pub use translate::Hook;
 use translate::Translation;

@@ -3,6 +3,7 @@
 mod callback;
 mod challenge;
 mod form;
+mod number;
 mod reply;
 mod token_answer;
 
@@ -10,5 +11,6 @@ pub use callback::Callback;
 pub(crate) use callback::came_to;
 pub use challenge::Challenge;
 pub(crate) use form::{Form, encode};
+pub(crate) use number::whole_number;
 pub(crate) use reply::{LONGEST_RETRY_AFTER, Reply};
 pub(crate) use token_answer::{Answer, Granted, extra};

@@ -8,6 +8,7 @@ use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, Response, StatusCode};
 use serde::Deserialize;
 
+use super::Challenge;
 use crate::error::{Denied, Diagnostics, Error, Malformed, Outage, Problem, Unavailable};
 
 /// An answer that is neither a redirect nor an outage, and short enough to be read.
@@ -75,7 +76,19 @@ impl<'a> Reply<'a> {
                 members.error_description.as_deref(),
                 members.error_uri.as_deref(),
             ),
-            Ok(_) | Err(_) => self.malformed(Problem::Status(self.status)),
+            Ok(_) | Err(_) => self.challenge_refusal(),
+        }
+    }
+
+    /// RFC 6750 §3: where a bearer token was presented, a challenge explains what the body does not.
+    fn challenge_refusal(&self) -> Error {
+        let challenges = Challenge::from_headers(self.headers);
+        let explained = challenges.iter().find_map(|it| Some((it, it.error()?)));
+        match explained {
+            Some((challenge, error)) if !error.is_empty() => {
+                self.denied(error, challenge.error_description(), challenge.error_uri())
+            }
+            Some(_) | None => self.malformed(Problem::Status(self.status)),
         }
     }
 
