@@ -25,8 +25,8 @@ pub use error::{
     Unavailable,
 };
 pub use machine::{
-    Authorized, Authorizing, AwaitingCallback, AwaitingToken, Code, Failed, Refreshing, State,
-    TokenRequest, Unauthorized,
+    Authorized, Authorizing, AwaitingCallback, AwaitingRequestUri, AwaitingToken, Code, Failed,
+    Insufficient, Refreshing, State, StepUp, TokenRequest, Unauthorized,
 };
 pub use session::{Challenged, Lost, Received, Session, Step, Ticket};
 pub use value::{AccessToken, Body, Generation, LoginId, Scope, Secret, Seed, Timestamp};

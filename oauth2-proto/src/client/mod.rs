@@ -5,6 +5,7 @@ mod authorization_request;
 mod introspection;
 mod params;
 mod policy;
+mod pushed_authorization;
 mod request_kind;
 mod revocation;
 mod server;

@@ -16,6 +16,8 @@ pub enum Misuse {
     Scope,
     /// A parameter that the machine sets itself was given by the caller, or one was given twice.
     Parameter(Box<str>),
+    /// Authorization details are not what RFC 9396 §2 wants.
+    AuthorizationDetails,
     /// The state belongs to another client.
     WrongClient,
     /// This server was made without the endpoint that the call needs.
@@ -59,6 +61,9 @@ impl fmt::Display for Misuse {
                     "the parameter {name:?} is set already, by the protocol or twice; leave it out"
                 )
             }
+            Self::AuthorizationDetails => f.write_str(
+                "authorization_details is not a JSON array of objects that each have a type, a string",
+            ),
             Self::WrongClient => {
                 f.write_str("the state belongs to another client_id or authorization server")
             }

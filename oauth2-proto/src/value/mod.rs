@@ -1,6 +1,7 @@
 //! Floor 0: the values that everything else is made of. None of them knows a client or a server.
 
 mod access_token;
+mod authorization_details;
 mod body;
 mod id;
 mod pkce;
@@ -10,6 +11,7 @@ mod timestamp;
 
 pub use access_token::AccessToken;
 pub(crate) use access_token::is_loopback;
+pub(crate) use authorization_details::{AUTHORIZATION_DETAILS, check_authorization_details};
 pub use body::Body;
 pub(crate) use id::{Fingerprint, HolderId};
 pub use id::{Generation, LoginId, Seed};

@@ -59,10 +59,13 @@ impl<'a> Reply<'a> {
     /// error: the server's own (RFC 6749 §5.2), or one that nobody can read.
     pub(crate) fn object<T: Deserialize<'a>>(&self, expected: StatusCode) -> Result<T, Error> {
         if self.status == expected {
+            // Or the elements of an array would pass for the members of an object.
+            if !self.body.trim_ascii_start().starts_with(b"{") {
+                return Err(self.malformed(Problem::Json));
+            }
             return serde_json::from_slice(self.body).map_err(|error| {
                 // A well-formed object whose members are not as they should be.
-                let is_object = error.is_data() && self.body.trim_ascii_start().starts_with(b"{");
-                self.malformed(if is_object { Problem::Members } else { Problem::Json })
+                self.malformed(if error.is_data() { Problem::Members } else { Problem::Json })
             });
         }
         Err(self.refusal())
