@@ -40,6 +40,9 @@ pub mod guide {
 
     #[doc = include_str!("../docs/performance.md")]
     pub mod performance {}
+
+    #[doc = include_str!("../docs/presentation.md")]
+    pub mod presentation {}
 }
 
 #[cfg(doctest)]

@@ -32,6 +32,8 @@ pub enum Misuse {
     NoRequest,
     /// The token would be sent in the clear: use https.
     PlainHttp,
+    /// A token can't be presented in this way, for this reason (RFC 6750 §2).
+    Presentation(&'static str),
     /// The request has so many header fields that no other fits in.
     TooManyHeaders,
     /// The request goes to an origin that the token was not allowed for.
@@ -83,6 +85,7 @@ impl fmt::Display for Misuse {
             Self::PlainHttp => f.write_str(
                 "a token is sent to absolute https URIs only (plain http: this machine only)",
             ),
+            Self::Presentation(why) => write!(f, "the token can't go there: {why}"),
             Self::TooManyHeaders => {
                 f.write_str("the request has too many header fields to take the token as well")
             }

@@ -5,6 +5,7 @@ mod authorization_details;
 mod body;
 mod id;
 mod pkce;
+mod presentation;
 mod scope;
 mod secret;
 mod timestamp;
