@@ -15,6 +15,7 @@ mod sign_out;
 mod state;
 mod step_up;
 mod stored;
+mod token_record;
 mod unauthorized;
 
 pub(crate) use attempt::{Attempt, Setbacks};
@@ -32,4 +33,5 @@ pub(crate) use login::Login;
 pub use refreshing::Refreshing;
 pub use state::{Authorizing, Failed, State};
 pub use step_up::{Insufficient, StepUp};
+pub use token_record::TokenRecord;
 pub use unauthorized::Unauthorized;

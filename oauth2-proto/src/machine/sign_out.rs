@@ -64,7 +64,9 @@ impl Authorized {
             }
             Some(Renewal::ClientCredentials(_)) | None => None,
         };
-        let access = client.revoke(self.tokens.access.expose(), "access_token", now);
+        let access = self.tokens.access.expose();
+        let access = (!access.is_empty()).then(|| client.revoke(access, "access_token", now));
+        let access = access.flatten();
         refresh.into_iter().chain(access).collect()
     }
 }

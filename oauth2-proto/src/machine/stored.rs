@@ -265,13 +265,10 @@ impl TryFrom<AuthorizedV1<'_>> for Authorized {
     type Error = Invalid;
 
     fn try_from(stored: AuthorizedV1<'_>) -> Result<Self, Invalid> {
-        let generation = stored.login.generation();
         Ok(Self {
             login: login(stored.login)?,
             tokens: Tokens {
-                access: AccessToken::new(&stored.access_token, &stored.token_type, generation)
-                    .filter(|_| !stored.token_type.is_empty())
-                    .ok_or("an access token of wrong form")?,
+                access: access_token(&stored)?,
                 id_token: stored.id_token.map(secret).transpose()?,
                 requested: scope(&stored.requested_scope)?,
                 granted: scope(&stored.scope)?,
@@ -314,6 +311,18 @@ fn attempt(stored: Attempt) -> Result<Attempt, Invalid> {
 /// No login lives to see so many tokens, and their numbers must not run out.
 fn login(stored: Login) -> Result<Login, Invalid> {
     if stored.number <= u64::from(u32::MAX) { Ok(stored) } else { Err("an impossible generation") }
+}
+
+fn access_token(stored: &AuthorizedV1<'_>) -> Result<AccessToken, Invalid> {
+    let AuthorizedV1 { access_token, token_type, .. } = stored;
+    let generation = stored.login.generation();
+    let is_absent = access_token.is_empty() && stored.expires_at == Some(AccessToken::ABSENT_SINCE);
+    if is_absent && stored.renewal.is_some() && *token_type == "Bearer" {
+        return Ok(AccessToken::absent(generation));
+    }
+    AccessToken::new(access_token, token_type, generation)
+        .filter(|_| !token_type.is_empty())
+        .ok_or("an access token of wrong form")
 }
 
 fn secret(stored: Cow<'_, str>) -> Result<Secret, Invalid> {
