@@ -26,7 +26,7 @@ pub use error::{
 };
 pub use machine::{
     Authorized, Authorizing, AwaitingCallback, AwaitingRequestUri, AwaitingToken, Code, Failed,
-    Insufficient, Refreshing, State, StepUp, TokenRequest, Unauthorized,
+    Insufficient, Refreshing, State, StepUp, TokenRecord, TokenRequest, Unauthorized,
 };
 pub use session::{Challenged, Lost, Received, Session, Step, Ticket};
 pub use value::{AccessToken, Body, Generation, LoginId, Scope, Secret, Seed, Timestamp};
