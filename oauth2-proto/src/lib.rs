@@ -25,8 +25,9 @@ pub use error::{
     Unavailable,
 };
 pub use machine::{
-    Authorized, Authorizing, AwaitingCallback, AwaitingToken, Code, Failed, Refreshing, State,
-    TokenRequest, Unauthorized,
+    Authorized, Authorizing, AwaitingCallback, AwaitingFragment, AwaitingToken, AwaitingUserCode,
+    ClientCredentialsRequest, Code, DeviceAuthorizationRequest, Failed, LegacyImplicitRequest,
+    Polled, Polling, Refresh, Refreshing, State, TokenExchange, TokenRequest, Unauthorized,
 };
 pub use session::{Challenged, Lost, Received, Session, Step, Ticket};
 pub use value::{AccessToken, Body, Generation, LoginId, Scope, Secret, Seed, Timestamp};

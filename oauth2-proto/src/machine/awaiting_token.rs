@@ -3,8 +3,8 @@
 use http::{Request, Response};
 
 use super::{
-    Attempt, Authorized, ClientCredentials, Code, Failed, Login, Renewal, Setbacks, State,
-    Unauthorized,
+    Attempt, Authorized, ClientCredentials, Code, Failed, Login, OneTimeGrant, Renewal, Setbacks,
+    State, Unauthorized,
 };
 use crate::client::{Client, RequestKind};
 use crate::error::{Error, Misuse, Outage, Reason, TOKEN_ENDPOINT, Unavailable};
@@ -14,9 +14,9 @@ use crate::wire::{Answer, Granted};
 /// A token request has been made; hand its answer to [`receive`](Self::receive).
 ///
 /// A code works once: after an answer that brings no token, or none at all, a login in a browser is
-/// over. A grant that can be repeated without a person stays here, and waits for its next attempt.
-/// Where a code has been sent, this state is not worth storing: it loads as
-/// [`Unauthorized`] with [`Reason::CodeSpent`].
+/// over, and so is one by password, assertion or exchange. A grant that can be repeated without a
+/// person stays here, and waits for its next attempt. Where anything else has been sent, this state
+/// is not worth storing: it loads as [`Unauthorized`] with [`Reason::CodeSpent`].
 #[derive(Debug)]
 pub struct AwaitingToken {
     pub(crate) login: Login,
@@ -29,6 +29,7 @@ pub struct AwaitingToken {
 #[derive(Debug)]
 pub(crate) enum Grant {
     Code(Code),
+    OneTime(OneTimeGrant),
     ClientCredentials(ClientCredentials),
 }
 
@@ -36,7 +37,10 @@ impl Grant {
     /// Completes the tokens with what they were asked for and can be renewed with.
     pub(super) fn obtained(self, tokens: Authorized, granted: &Granted<'_>) -> Authorized {
         match self {
-            Self::Code(code) => tokens.asked_for(code.scope, granted),
+            Self::Code(code) => {
+                tokens.asked_for(code.scope, granted).in_browser(code.nonce, code.kept)
+            }
+            Self::OneTime(grant) => tokens.asked_for(grant.scope, granted),
             Self::ClientCredentials(grant) => tokens
                 .asked_for(grant.scope.clone(), granted)
                 .renewed_by(Some(Renewal::ClientCredentials(grant))),
@@ -65,6 +69,7 @@ impl AwaitingToken {
     pub(super) fn request(&self, client: &Client, now: Timestamp) -> Result<Request<Body>, Error> {
         match &self.grant {
             Grant::Code(code) => code.request(client, now),
+            Grant::OneTime(grant) => grant.request(client, now),
             Grant::ClientCredentials(grant) => grant.request(client, RequestKind::Token, now),
         }
     }
@@ -98,6 +103,7 @@ impl AwaitingToken {
                     Grant::Code(code) => {
                         denied.without(code.code.expose()).without(code.verifier.as_str())
                     }
+                    Grant::OneTime(grant) => grant.silenced(denied),
                     Grant::ClientCredentials(_) => denied,
                 };
                 self.setbacks.back_off(None, now);
@@ -154,7 +160,7 @@ impl AwaitingToken {
             return Err(Failed::new(Misuse::TooEarly(due), self));
         }
         // Nobody ever reported what became of it; a code may have been seen by the server.
-        if self.attempt.on_its_way && matches!(self.grant, Grant::Code(_)) {
+        if self.attempt.on_its_way && !matches!(self.grant, Grant::ClientCredentials(_)) {
             let error = Error::Unavailable(Unavailable::new(Outage::Unanswered, None));
             return Err(Failed::new(error, self.landed()));
         }
@@ -180,6 +186,7 @@ impl AwaitingToken {
     pub(super) const fn requested_scope(&self) -> &Scope {
         match &self.grant {
             Grant::Code(code) => &code.scope,
+            Grant::OneTime(grant) => &grant.scope,
             Grant::ClientCredentials(grant) => &grant.scope,
         }
     }
@@ -187,7 +194,7 @@ impl AwaitingToken {
     /// An attempt is over and nobody knows whether the server acted on it.
     fn landed(mut self) -> State {
         match self.grant {
-            Grant::Code(_) => self.into_unauthorized(Reason::CodeSpent).into(),
+            Grant::Code(_) | Grant::OneTime(_) => self.into_unauthorized(Reason::CodeSpent).into(),
             Grant::ClientCredentials(_) => {
                 self.attempt.on_its_way = false;
                 self.into()
@@ -208,6 +215,7 @@ impl AwaitingToken {
     pub(super) fn into_unauthorized(self, reason: Reason) -> Unauthorized {
         match self.grant {
             Grant::Code(code) => Unauthorized::ended(self.login, reason, code.scope),
+            Grant::OneTime(grant) => Unauthorized::ended(self.login, reason, grant.scope),
             Grant::ClientCredentials(grant) => Unauthorized {
                 login: self.login,
                 reason,
