@@ -64,12 +64,7 @@ impl Browser {
         panic!("the person is sent around in circles at {url}");
     }
 
-    async fn submit(
-        &self,
-        url: &mut Url,
-        form: &Form,
-        button: &Button,
-    ) -> Response {
+    async fn submit(&self, url: &mut Url, form: &Form, button: &Button) -> Response {
         let fields = form.fields.iter().map(|field| {
             let value = match &*field.name {
                 "login" | "username" => USER,

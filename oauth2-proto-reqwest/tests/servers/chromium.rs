@@ -10,11 +10,18 @@ use oauth2_proto::{Callback, Client};
 use serde_json::{Value, json};
 
 use crate::process::Process;
-use crate::registered::{PASSWORD, USER};
+use crate::server::Act;
 use crate::world::{World, now};
 
-/// How long a page, or the callback, may take.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How long a page may take.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// How long a login may take.
+const LIMIT: Duration = Duration::from_secs(90);
+
+/// Whether there is a driver, and hence a browser.
+pub(crate) fn is_installed() -> bool {
+    Command::new("chromedriver").arg("--version").output().is_ok()
+}
 
 /// Logs in: the callback arrives at the loopback listener, as it does in an app.
 pub(crate) async fn log_in(world: &World, client: &Client) {
@@ -22,11 +29,15 @@ pub(crate) async fn log_in(world: &World, client: &Client) {
     let request = client.authorize(listener.redirect_uri()).scope(world.server.scope);
     let (url, pending) = request.begin(&mut rand::rng(), now()).unwrap();
     let accept = |url: &str| pending.accept(client, Callback::url(url), now()).into();
-    let callback = listener.accept(PATIENCE, accept);
+    let callback = listener.accept(LIMIT, accept);
 
     let profile = tempfile::tempdir().unwrap();
-    let mut driver =
-        Process::spawn("chromedriver", Command::new("chromedriver").arg("--port=0"), "", "successfully on port ");
+    let mut driver = Process::spawn(
+        "chromedriver",
+        Command::new("chromedriver").arg("--port=0"),
+        "",
+        "successfully on port ",
+    );
     let port = driver.said().await;
     let port = port.trim_end_matches('.');
     let capabilities = capabilities(profile.path().to_str().unwrap());
@@ -35,7 +46,7 @@ pub(crate) async fn log_in(world: &World, client: &Client) {
         .connect(&format!("http://127.0.0.1:{port}"))
         .await
         .unwrap();
-    let pressed = tokio::spawn(press(chromium.clone(), url.to_string(), world.clone()));
+    let pressed = tokio::spawn(act(chromium.clone(), url.to_string(), world.server.acts));
     let code = tokio::select! {
         code = callback => code,
         // Only a failure ends before there is a callback.
@@ -49,21 +60,29 @@ pub(crate) async fn log_in(world: &World, client: &Client) {
     world.exchange(client, code.redeem(client, now()).unwrap()).await.unwrap();
 }
 
-/// Fills in and presses what a person would.
-async fn press(chromium: Chromium, url: String, world: World) {
-    let labels = world.server.labels;
+/// Does what a person would.
+async fn act(chromium: Chromium, url: String, acts: &[Act]) {
     chromium.goto(&url).await.unwrap();
-    if !labels.log_in.is_empty() {
-        let name = "input[name=login], input[name=username]";
-        await_element(&chromium, Locator::Css(name)).await.send_keys(USER).await.unwrap();
-        let password = Locator::Css("input[type=password]");
-        await_element(&chromium, password).await.send_keys(PASSWORD).await.unwrap();
-        press_button(&chromium, labels.log_in).await;
+    for act in acts {
+        match act {
+            Act::Fill(name, text) => {
+                let field = format!("input[name='{name}']");
+                let field = await_element(&chromium, Locator::Css(&field)).await;
+                field.send_keys(text).await.unwrap();
+            }
+            Act::Check => {
+                let boxes = Locator::Css("input[type=checkbox]:not(:checked)");
+                await_element(&chromium, boxes).await;
+                for unmarked in chromium.find_all(boxes).await.unwrap() {
+                    unmarked.click().await.unwrap();
+                }
+            }
+            Act::Press(label) => press(&chromium, label).await,
+        }
     }
-    press_button(&chromium, labels.allow).await;
 }
 
-async fn press_button(chromium: &Chromium, label: &str) {
+async fn press(chromium: &Chromium, label: &str) {
     let button = format!(
         "//button[normalize-space()='{label}'] | //input[@type='submit'][@value='{label}']"
     );
@@ -75,8 +94,13 @@ async fn await_element(chromium: &Chromium, what: Locator<'_>) -> Element {
     match wait.for_element(what).await {
         Ok(element) => element,
         Err(error) => {
-            let page = chromium.source().await.unwrap_or_default();
-            panic!("{what:?} does not appear: {error}\n{page}");
+            let url = chromium.current_url().await;
+            let body = Locator::Css("body");
+            let text = match chromium.find(body).await {
+                Ok(body) => body.text().await.unwrap_or_default(),
+                Err(_) => String::new(),
+            };
+            panic!("{what:?} does not appear: {error}; at {url:?}:\n{text}");
         }
     }
 }
@@ -95,6 +119,7 @@ fn capabilities(profile: &str) -> Value {
                 "--disable-background-networking",
                 "--disable-component-update",
                 "--no-first-run",
+                "--lang=en",
                 "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
                 format!("--user-data-dir={profile}"),
             ],

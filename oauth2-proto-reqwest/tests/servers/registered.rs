@@ -20,18 +20,21 @@ pub(crate) struct Registered {
     pub(crate) grant: &'static str,
 }
 
-pub(crate) const PUBLIC: Registered = Registered {
-    id: "public",
-    secret: None,
-    authentication: "none",
-    grant: "authorization_code",
-};
+pub(crate) const PUBLIC: Registered =
+    Registered { id: "public", secret: None, authentication: "none", grant: "authorization_code" };
+/// As `PUBLIC`, for a browser: whatever remembers consent remembers none to this one.
+pub(crate) const BROWSER: Registered = Registered { id: "browser", ..PUBLIC };
 pub(crate) const BASIC: Registered = Registered {
     id: "basic",
-    // What the encoding of RFC 6749, section 2.3.1, is for.
-    secret: Some("100% of: a+secret/with=reserved&characters"),
+    secret: Some("the-secret-of-a-web-site"),
     authentication: "client_secret_basic",
     grant: "authorization_code",
+};
+/// What the encoding of RFC 6749, section 2.3.1, is for.
+pub(crate) const RESERVED: Registered = Registered {
+    id: "basic:reserved",
+    secret: Some("100% of: a+secret/with=reserved&characters"),
+    ..BASIC
 };
 pub(crate) const POST: Registered = Registered {
     id: "post",
@@ -47,7 +50,7 @@ pub(crate) const SERVICE: Registered = Registered {
 };
 
 /// All of them.
-pub(crate) const CLIENTS: [Registered; 4] = [PUBLIC, BASIC, POST, SERVICE];
+pub(crate) const CLIENTS: [Registered; 6] = [PUBLIC, BROWSER, BASIC, RESERVED, POST, SERVICE];
 
 /// The settings that the servers' own scripts read.
 pub(crate) fn settings(redirect_uris: &[String]) -> Value {

@@ -25,8 +25,8 @@ pub(crate) enum Cell {
 
 /// The table, with the outcomes of this run.
 pub(crate) struct Table {
-    /// The file around and including the table of an earlier run.
-    text: String,
+    /// The file with the table of an earlier run: what is before, in, and behind it.
+    text: [String; 3],
     old: Outcomes,
     new: Outcomes,
     failures: Vec<String>,
@@ -45,8 +45,14 @@ const BUG: &str = "bug";
 
 impl Table {
     pub(crate) fn read() -> Self {
-        let text = fs::read_to_string(Path::new(FILE)).unwrap();
-        let old = parse(between(&text));
+        Self::of(&fs::read_to_string(Path::new(FILE)).unwrap())
+    }
+
+    fn of(text: &str) -> Self {
+        let (before, rest) = text.split_once(BEGIN).unwrap();
+        let (table, behind) = rest.split_once(END).unwrap();
+        let text = [before, table, behind].map(str::to_owned);
+        let old = parse(table);
         // Where a server is not installed, what is known about it stays.
         let listed: Vec<_> = feature::rows().iter().map(|row| row.name).collect();
         let mut new = old.clone();
@@ -79,9 +85,10 @@ impl Table {
     /// Fails where anything got worse; otherwise writes the table, if it has changed.
     pub(crate) fn finish(self) {
         assert!(self.failures.is_empty(), "\n{}\n", self.failures.join("\n"));
-        let text = self.text.replace(between(&self.text), &print(&self.new));
-        if text != self.text {
-            fs::write(FILE, text).unwrap();
+        let [before, old, behind] = self.text;
+        let new = print(&self.new);
+        if new != old {
+            fs::write(FILE, format!("{before}{BEGIN}{new}{END}{behind}")).unwrap();
             println!("docs/servers.md has changed: read the difference and commit it");
         }
     }
@@ -93,11 +100,6 @@ fn mark(outcome: &Outcome) -> &'static str {
         Outcome::NotOffered(_) => NOT_OFFERED,
         Outcome::Bug(_) => BUG,
     }
-}
-
-fn between(text: &str) -> &str {
-    let (_, rest) = text.split_once(BEGIN).unwrap();
-    rest.split_once(END).unwrap().0
 }
 
 fn print(outcomes: &Outcomes) -> String {
@@ -157,9 +159,59 @@ fn what_is_written_is_read_again() {
         Outcome::Bug("says | yes: and no".to_owned()),
     ];
     let rows = feature::rows();
-    let keys = rows.iter().flat_map(|row| {
-        server::NAMES.map(|name| (row.name.to_owned(), name.to_owned()))
-    });
+    let keys = rows
+        .iter()
+        .flat_map(|row| server::NAMES.map(|name| (row.name.to_owned(), name.to_owned())));
     let outcomes: Outcomes = keys.zip(outcomes.into_iter().cycle()).collect();
     assert_eq!(parse(&print(&outcomes)), outcomes);
+}
+
+/// A table in which the first server had this outcome for the first feature, and now has that.
+#[cfg(test)]
+fn after(was: Option<Outcome>, is: Cell) -> Table {
+    let (feature, name) = (feature::rows()[0].name, server::NAMES[0]);
+    let key = (feature.to_owned(), name.to_owned());
+    let outcomes: Outcomes = was.into_iter().map(|was| (key.clone(), was)).collect();
+    let mut table = Table::of(&format!("{BEGIN}{}{END}", print(&outcomes)));
+    assert_eq!(table.failures, [""; 0]);
+    table.put(name, vec![(feature, is)]);
+    table
+}
+
+#[test]
+fn what_gets_worse_is_a_failure() {
+    let bug = || Outcome::Bug("no".to_owned());
+    let not_offered = || Outcome::NotOffered("no".to_owned());
+    for (was, is) in [
+        (Some(Outcome::Works), Cell::Outcome(bug())),
+        (Some(Outcome::Works), Cell::Outcome(not_offered())),
+        (Some(bug()), Cell::Outcome(not_offered())),
+        (Some(bug()), Cell::Failed("refused".to_owned())),
+        (None, Cell::Failed("refused".to_owned())),
+    ] {
+        let table = after(was.clone(), is.clone());
+        assert_eq!(table.failures.len(), 1, "{was:?} {is:?}");
+        assert_eq!(table.new, table.old);
+    }
+}
+
+#[test]
+fn what_gets_better_and_what_is_new_is_entered() {
+    let bug = |text: &str| Outcome::Bug(text.to_owned());
+    for (was, is) in [
+        (Some(bug("no")), Outcome::Works),
+        (Some(bug("no")), bug("not yet")),
+        (None, bug("no")),
+        (None, Outcome::Works),
+    ] {
+        let table = after(was, Cell::Outcome(is.clone()));
+        assert_eq!(table.failures, [""; 0]);
+        assert_eq!(table.new.into_values().collect::<Vec<_>>(), [is]);
+    }
+}
+
+#[test]
+fn a_feature_that_is_not_tried_any_more_is_a_failure() {
+    let text = format!("{BEGIN}| feature | a 1 |\n|---|---|\n| of old | works |\n{END}");
+    assert_eq!(Table::of(&text).failures, ["a: of old: not tried any more"]);
 }

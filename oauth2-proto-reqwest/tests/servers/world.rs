@@ -6,8 +6,7 @@ use std::time::UNIX_EPOCH;
 use http::{Request, Response, StatusCode};
 use oauth2_proto::agent::Host;
 use oauth2_proto::{
-    Authentication, Authorized, AwaitingToken, Body, Callback, Client, Code, Error, Server,
-    State,
+    Authentication, Authorized, AwaitingToken, Body, Callback, Client, Code, Error, Server, State,
     Timestamp,
 };
 use oauth2_proto_hyper::HyperHost;
@@ -59,9 +58,9 @@ impl World {
     /// A client of this server, if it is registered there. It knows the issuer, and insists on `iss`
     /// where that is announced.
     pub(crate) fn client(&self, registered: &Registered) -> Option<Client> {
-        let (id, secret) = (self.server.credentials)(registered)?;
-        let client = Client::new(id, self.endpoints());
-        let Some(secret) = secret else { return Some(client) };
+        let registered = (self.server.registered)(registered)?;
+        let client = Client::new(registered.id, self.endpoints());
+        let Some(secret) = registered.secret else { return Some(client) };
         Some(client.with_authentication(match registered.authentication {
             "client_secret_post" => Authentication::Post(secret.into()),
             _ => Authentication::Basic(secret.into()),
@@ -71,8 +70,7 @@ impl World {
     fn endpoints(&self) -> Server {
         let Running { endpoints, issuer, .. } = &*self.server;
         let url = |path: &str| self.server.url(path);
-        let mut server =
-            Server::new(&url(endpoints.authorization), &url(endpoints.token)).unwrap();
+        let mut server = Server::new(&url(endpoints.authorization), &url(endpoints.token)).unwrap();
         if let Some(path) = endpoints.revocation {
             server = server.with_revocation(&url(path)).unwrap();
         }
@@ -108,7 +106,7 @@ impl World {
         let browser = Browser::new(&self.server.origin, self.server.labels);
         let callback = match self.server.pages {
             Pages::Forms => browser.visit(url, decision).await,
-            Pages::Glewlwyd => server::glewlwyd::visit(&browser, url, decision).await,
+            Pages::Glewlwyd => server::glewlwyd::visit(&browser, url).await,
         };
         pending.accept(client, Callback::url(&callback), now())
     }
@@ -132,8 +130,8 @@ impl World {
 /// A login as it would be in two places that do not know of each other.
 pub(crate) fn twice(login: Authorized) -> [Authorized; 2] {
     let stored = serde_json::to_string(&State::from(login)).unwrap();
-    [(); 2].map(|()| match serde_json::from_str(&stored).unwrap() {
-        State::Authorized(login) => login,
-        other => panic!("{other:?}"),
+    [(); 2].map(|()| {
+        let State::Authorized(login) = serde_json::from_str(&stored).unwrap() else { panic!() };
+        login
     })
 }

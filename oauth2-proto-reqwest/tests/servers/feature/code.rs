@@ -2,9 +2,10 @@
 
 use oauth2_proto::{Error, Forged};
 
+use super::not_offered;
 use crate::browser::Decision;
 use crate::chromium;
-use crate::registered::PUBLIC;
+use crate::registered::{BROWSER, PUBLIC};
 use crate::table::Outcome;
 use crate::world::World;
 
@@ -19,20 +20,21 @@ pub(crate) async fn logs_in(world: World) -> Outcome {
 }
 
 pub(crate) async fn logs_in_by_chromium(world: World) -> Outcome {
-    chromium::log_in(&world, &world.client(&PUBLIC).unwrap()).await;
+    chromium::log_in(&world, &world.client(&BROWSER).unwrap()).await;
     Outcome::Works
 }
 
 pub(crate) async fn is_denied(world: World) -> Outcome {
-    let client = world.client(&PUBLIC).unwrap();
-    match world.consent(&client, Decision::Deny).await.unwrap_err() {
-        Error::Denied(denied) => {
-            assert_eq!(denied.error(), "access_denied");
-            Outcome::Works
-        }
-        Error::Forged(Forged::IssuerMissing) => {
-            Outcome::Bug("announces `iss`, and sends none with an error (RFC 9207 §2)".to_owned())
-        }
-        error => panic!("{error:?}"),
+    if world.server.labels.deny.is_none() {
+        return not_offered("its pages have no button for that");
     }
+    let client = world.client(&PUBLIC).unwrap();
+    let error = world.consent(&client, Decision::Deny).await.unwrap_err();
+    if matches!(error, Error::Forged(Forged::IssuerMissing)) {
+        let bug = "announces `iss`, and sends none with an error (RFC 9207 §2)";
+        return Outcome::Bug(bug.to_owned());
+    }
+    let Error::Denied(denied) = error else { panic!("{error:?}") };
+    assert_eq!(denied.error(), "access_denied");
+    Outcome::Works
 }

@@ -17,6 +17,7 @@ mod revocation;
 /// One row of the table.
 pub(crate) struct Row {
     pub(crate) name: &'static str,
+    pub(crate) needs_chromium: bool,
     pub(crate) run: Box<dyn Fn(World) -> Trial + Send>,
 }
 
@@ -28,7 +29,10 @@ pub(crate) fn rows() -> Vec<Row> {
     vec![
         row("authorization code + PKCE", code::logs_in),
         row("authorization code + PKCE, hyper", |world| code::logs_in(world.over_hyper())),
-        row("authorization code + PKCE, in Chromium", code::logs_in_by_chromium),
+        Row {
+            needs_chromium: true,
+            ..row("authorization code + PKCE, in Chromium", code::logs_in_by_chromium)
+        },
         row("the person says no", code::is_denied),
         row("refresh with rotation", refresh::rotates),
         row("refresh with rotation, hyper", |world| refresh::rotates(world.over_hyper())),
@@ -36,6 +40,10 @@ pub(crate) fn rows() -> Vec<Row> {
         row("client credentials, hyper", |world| client_credentials::logs_in(world.over_hyper())),
         row("client authentication: none", authentication::none),
         row("client authentication: client_secret_basic", authentication::basic),
+        row(
+            "client authentication: client_secret_basic, reserved characters",
+            authentication::basic_of_reserved_characters,
+        ),
         row("client authentication: client_secret_post", authentication::post),
         row("revocation when signing out", revocation::signs_out),
         row("wrong secret", refusal::wrong_secret),
@@ -51,7 +59,7 @@ fn row<F>(name: &'static str, run: impl Fn(World) -> F + Send + 'static) -> Row
 where
     F: Future<Output = Outcome> + Send + 'static,
 {
-    Row { name, run: Box::new(move |world| Box::pin(run(world))) }
+    Row { name, needs_chromium: false, run: Box::new(move |world| Box::pin(run(world))) }
 }
 
 /// The server does not have it.
@@ -59,17 +67,23 @@ fn not_offered(why: &str) -> Outcome {
     Outcome::NotOffered(why.to_owned())
 }
 
+/// Whether a token is worth nothing, in whatever words the server says so.
+fn is_worthless(result: &Result<Authorized, Error>) -> bool {
+    matches!(result, Err(Error::Denied(_) | Error::Malformed(_)))
+}
+
 /// Names the way in which a server refuses. It has to.
 fn refused(result: Result<Authorized, Error>, expected: &str) -> Outcome {
-    match result.map(drop).unwrap_err() {
-        Error::Denied(denied) if denied.error() == expected => Outcome::Works,
-        Error::Denied(denied) => {
-            Outcome::Bug(format!("says `{}` instead of `{expected}`", denied.error()))
-        }
-        Error::Malformed(malformed) => {
-            let status = malformed.diagnostics().unwrap().status();
-            Outcome::Bug(format!("answers {status} without an OAuth error (`{expected}` is due)"))
-        }
-        error => panic!("{error:?}"),
+    let error = result.map(drop).unwrap_err();
+    if let Error::Malformed(malformed) = &error {
+        let status = malformed.diagnostics().unwrap().status();
+        let bug = format!("answers {status} without an OAuth error (`{expected}` is due)");
+        return Outcome::Bug(bug);
+    }
+    let Error::Denied(denied) = error else { panic!("{error:?}") };
+    if denied.error() == expected {
+        Outcome::Works
+    } else {
+        Outcome::Bug(format!("says `{}` instead of `{expected}`", denied.error()))
     }
 }

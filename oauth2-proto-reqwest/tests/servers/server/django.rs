@@ -5,7 +5,8 @@ use std::sync::Mutex;
 
 use oauth2_proto_reqwest::loopback::LoopbackListener;
 
-use super::{Endpoints, Labels, Pages, Running, as_registered, folder, installed, run};
+use super::{Act, Endpoints, Labels, Pages, Running, as_it_is, folder, installed, run};
+use crate::registered::{PASSWORD, USER};
 
 pub(crate) const NAME: &str = "django-oauth-toolkit";
 pub(crate) const VERSION: &str = "3.4.1";
@@ -31,10 +32,16 @@ pub(crate) async fn start(listener: LoopbackListener) -> Option<Running> {
             resource: Some("/o/userinfo/"),
         },
         pages: Pages::Forms,
-        labels: Labels { log_in: "Log in", allow: "Authorize", deny: "Cancel" },
+        labels: Labels { allow: "Authorize", deny: Some("Cancel") },
+        acts: &[
+            Act::Fill("username", USER),
+            Act::Fill("password", PASSWORD),
+            Act::Press("Log in"),
+            Act::Press("Authorize"),
+        ],
         scope: "openid read",
         service_scope: "read",
-        credentials: as_registered,
+        registered: as_it_is,
         listener: Mutex::new(Some(listener)),
         _keep: Box::new((process, database)),
     })

@@ -16,8 +16,8 @@ use rcgen::KeyPair;
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
 
-use super::{Endpoints, Labels, Pages, Running, as_registered, folder};
-use crate::browser::{Browser, Decision};
+use super::{Act, Endpoints, Labels, Pages, Running, as_it_is, folder};
+use crate::browser::Browser;
 use crate::process::Process;
 use crate::registered::{CLIENTS, PASSWORD, REDIRECT_URI, Registered, USER};
 use crate::world::builder;
@@ -54,10 +54,19 @@ pub(crate) async fn start(listener: LoopbackListener) -> Option<Running> {
             resource: Some("/api/oidc/userinfo"),
         },
         pages: Pages::Glewlwyd,
-        labels: Labels { log_in: "", allow: "", deny: "" },
+        // No button says no.
+        labels: Labels { allow: "Continue", deny: None },
+        acts: &[
+            Act::Fill("username", USER),
+            Act::Fill("password", PASSWORD),
+            Act::Press("OK"),
+            Act::Check,
+            Act::Press("Grant access"),
+            Act::Press("Continue"),
+        ],
         scope: "read",
         service_scope: "read",
-        credentials: as_registered,
+        registered: as_it_is,
         listener: Mutex::new(Some(listener)),
         _keep: Box::new((process, home)),
     })
@@ -180,8 +189,8 @@ impl Api {
     }
 }
 
-/// What its page does when a person logs in and decides: the page is a script, and calls these.
-pub(crate) async fn visit(browser: &Browser, url: Url, decision: Decision) -> String {
+/// What its page does when a person logs in and consents: the page is a script, and calls these.
+pub(crate) async fn visit(browser: &Browser, url: Url) -> String {
     let page = location(browser, url.clone()).await;
     let page = url.join(&page).unwrap();
     let parameter = |name: &str| {
@@ -192,11 +201,7 @@ pub(crate) async fn visit(browser: &Browser, url: Url, decision: Decision) -> St
     let api = Api { http: browser.http.clone(), base };
     api.log_in(USER, PASSWORD).await;
     let (client, scope) = (parameter("client_id"), parameter("scope"));
-    let granted = match decision {
-        Decision::Allow => scope,
-        Decision::Deny => String::new(),
-    };
-    api.call(Method::PUT, &format!("/auth/grant/{client}"), &json!({ "scope": granted })).await;
+    api.call(Method::PUT, &format!("/auth/grant/{client}"), &json!({ "scope": scope })).await;
     let mut back = Url::parse(&parameter("callback_url")).unwrap();
     back.query_pairs_mut().append_key_only("g_continue");
     location(browser, back).await

@@ -28,12 +28,14 @@ pub(crate) struct Running {
     pub(crate) endpoints: Endpoints,
     pub(crate) pages: Pages,
     pub(crate) labels: Labels,
+    /// A login and its consent in a browser that executes scripts.
+    pub(crate) acts: &'static [Act],
     /// What a person's login asks for: enough for a refresh token and the protected resource.
     pub(crate) scope: &'static str,
     /// What a program's own login asks for.
     pub(crate) service_scope: &'static str,
-    /// Under which name and secret a client is registered here, if it is.
-    pub(crate) credentials: fn(&Registered) -> Option<(&'static str, Option<&'static str>)>,
+    /// A client under the name and with the secret that it has here, if it is registered.
+    pub(crate) registered: fn(&Registered) -> Option<Registered>,
     /// Where Chromium's callback arrives: its redirect URI had to be registered.
     pub(crate) listener: Mutex<Option<LoopbackListener>>,
     /// Whatever ends the server when it is dropped.
@@ -59,19 +61,30 @@ pub(crate) enum Pages {
     Glewlwyd,
 }
 
-/// What is written on the buttons and links that a person presses.
+/// What is written on the buttons and links with which a person decides.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Labels {
-    pub(crate) log_in: &'static str,
     pub(crate) allow: &'static str,
-    pub(crate) deny: &'static str,
+    /// Where a person can say no.
+    pub(crate) deny: Option<&'static str>,
+}
+
+/// What a person does in a browser, one after the other.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Act {
+    /// Types into a field of this name.
+    Fill(&'static str, &'static str),
+    /// Marks all boxes.
+    Check,
+    /// Presses the button of this label.
+    Press(&'static str),
 }
 
 impl Labels {
-    pub(crate) const fn press(self, decision: Decision) -> &'static str {
+    pub(crate) fn press(self, decision: Decision) -> &'static str {
         match decision {
             Decision::Allow => self.allow,
-            Decision::Deny => self.deny,
+            Decision::Deny => self.deny.unwrap(),
         }
     }
 }
@@ -115,9 +128,9 @@ async fn run(
     (process.said().await, process)
 }
 
-/// A registration under its own name.
-const fn as_registered(it: &Registered) -> Option<(&'static str, Option<&'static str>)> {
-    Some((it.id, it.secret))
+/// Registered as it is.
+const fn as_it_is(it: &Registered) -> Option<Registered> {
+    Some(*it)
 }
 
 /// A folder that is gone when the server is.

@@ -5,7 +5,8 @@ use std::sync::Mutex;
 
 use oauth2_proto_reqwest::loopback::LoopbackListener;
 
-use super::{Endpoints, Labels, Pages, Running, as_registered, installed, run};
+use super::{Act, Endpoints, Labels, Pages, Running, as_it_is, installed, run};
+use crate::registered::{PASSWORD, USER};
 
 pub(crate) const NAME: &str = "oidc-provider";
 pub(crate) const VERSION: &str = "9.13.3";
@@ -31,10 +32,16 @@ pub(crate) async fn start(listener: LoopbackListener) -> Option<Running> {
             resource: Some("/me"),
         },
         pages: Pages::Forms,
-        labels: Labels { log_in: "Sign-in", allow: "Continue", deny: "[ Cancel ]" },
+        labels: Labels { allow: "Continue", deny: Some("[ Cancel ]") },
+        acts: &[
+            Act::Fill("login", USER),
+            Act::Fill("password", PASSWORD),
+            Act::Press("Sign-in"),
+            Act::Press("Continue"),
+        ],
         scope: "openid read",
         service_scope: "read",
-        credentials: as_registered,
+        registered: as_it_is,
         listener: Mutex::new(Some(listener)),
         _keep: Box::new(process),
     })

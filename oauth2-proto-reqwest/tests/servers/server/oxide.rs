@@ -4,12 +4,12 @@ use std::sync::Mutex;
 
 use oauth2_proto_reqwest::loopback::LoopbackListener;
 
-use super::{Endpoints, Labels, Pages, Running};
+use super::{Act, Endpoints, Labels, Pages, Running};
 use crate::in_process::{
     AuthorizationServer, CONFIDENTIAL_CLIENT, CONFIDENTIAL_SECRET, PUBLIC_CLIENT, RESOURCE_SCOPE,
     SCOPES, Settings,
 };
-use crate::registered::{BASIC, PUBLIC, Registered, SERVICE};
+use crate::registered::{BASIC, BROWSER, PUBLIC, Registered, SERVICE};
 
 pub(crate) const NAME: &str = "oxide-auth";
 pub(crate) const VERSION: &str = "0.6.1";
@@ -27,20 +27,21 @@ pub(crate) async fn start(listener: LoopbackListener) -> Running {
             ..Endpoints::default()
         },
         pages: Pages::Forms,
-        labels: Labels { log_in: "", allow: "Allow", deny: "Deny" },
+        labels: Labels { allow: "Allow", deny: Some("Deny") },
+        acts: &[Act::Press("Allow")],
         scope: RESOURCE_SCOPE,
         service_scope: SCOPES,
-        credentials,
+        registered,
         listener: Mutex::new(Some(listener)),
         _keep: Box::new(server),
     }
 }
 
-fn credentials(it: &Registered) -> Option<(&'static str, Option<&'static str>)> {
+fn registered(it: &Registered) -> Option<Registered> {
     match it.id {
-        id if id == PUBLIC.id => Some((PUBLIC_CLIENT, None)),
+        id if id == PUBLIC.id || id == BROWSER.id => Some(Registered { id: PUBLIC_CLIENT, ..*it }),
         id if id == BASIC.id || id == SERVICE.id => {
-            Some((CONFIDENTIAL_CLIENT, Some(CONFIDENTIAL_SECRET)))
+            Some(Registered { id: CONFIDENTIAL_CLIENT, secret: Some(CONFIDENTIAL_SECRET), ..*it })
         }
         _ => None,
     }
