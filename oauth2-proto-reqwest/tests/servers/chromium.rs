@@ -1,7 +1,6 @@
 //! A login in headless Chromium, over Debian's chromedriver.
 
 use core::time::Duration;
-use std::process::Command;
 
 use fantoccini::elements::Element;
 use fantoccini::{Client as Chromium, ClientBuilder, Locator};
@@ -9,7 +8,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use oauth2_proto::{Callback, Client};
 use serde_json::{Value, json};
 
-use crate::process::Process;
+use crate::process::{Process, bound};
 use crate::server::Act;
 use crate::world::{World, now};
 
@@ -20,7 +19,7 @@ const LIMIT: Duration = Duration::from_secs(90);
 
 /// Whether there is a driver, and hence a browser.
 pub(crate) fn is_installed() -> bool {
-    Command::new("chromedriver").arg("--version").output().is_ok()
+    bound("chromedriver").arg("--version").output().is_ok_and(|output| output.status.success())
 }
 
 /// Logs in: the callback arrives at the loopback listener, as it does in an app.
@@ -34,7 +33,7 @@ pub(crate) async fn log_in(world: &World, client: &Client) {
     let profile = tempfile::tempdir().unwrap();
     let mut driver = Process::spawn(
         "chromedriver",
-        Command::new("chromedriver").arg("--port=0"),
+        bound("chromedriver").arg("--port=0"),
         "",
         "successfully on port ",
     );
@@ -119,6 +118,8 @@ fn capabilities(profile: &str) -> Value {
                 "--disable-background-networking",
                 "--disable-component-update",
                 "--no-first-run",
+                // It ends with its driver.
+                "--remote-debugging-pipe",
                 "--lang=en",
                 "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
                 format!("--user-data-dir={profile}"),

@@ -14,6 +14,15 @@ pub(crate) fn installed() -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("servers")
 }
 
+/// A program that does not read its standard input: should the test be killed, it is, too.
+///
+/// The kernel does that when the thread that starts it ends; tokio's workers last as long as a test.
+pub(crate) fn bound(program: &str) -> Command {
+    let mut command = Command::new("setpriv");
+    command.args(["--pdeathsig", "KILL", program]);
+    command
+}
+
 /// A child process. It is killed, and waited for, when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Process {

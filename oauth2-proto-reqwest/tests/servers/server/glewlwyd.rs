@@ -18,7 +18,7 @@ use tokio::net::TcpStream;
 
 use super::{Act, Endpoints, Labels, Pages, Running, as_it_is, folder};
 use crate::browser::Browser;
-use crate::process::Process;
+use crate::process::{Process, bound};
 use crate::registered::{CLIENTS, PASSWORD, REDIRECT_URI, Registered, USER};
 use crate::world::builder;
 
@@ -37,6 +37,8 @@ pub(crate) async fn start(listener: LoopbackListener) -> Option<Running> {
     if ![LIBRARY, WEBAPP, SCHEMA].iter().all(|path| Path::new(path).exists()) {
         return None;
     }
+    let version = Command::new("glewlwyd").arg("--version").output().unwrap().stdout;
+    assert_eq!(String::from_utf8_lossy(&version).trim(), VERSION);
     let home = folder();
     prepare(home.path());
     let (origin, process) = listen(home.path()).await;
@@ -106,9 +108,8 @@ async fn listen(home: &Path) -> (String, Process) {
             .replace("HOME", home.to_str().unwrap())
             .replace("LIBRARY", LIBRARY);
         fs::write(&configuration, text).unwrap();
-        // Should the test be killed, it is, too.
-        let mut command = Command::new("setpriv");
-        command.args(["--pdeathsig", "KILL", "glewlwyd", "-c"]).arg(&configuration);
+        let mut command = bound("glewlwyd");
+        command.arg("-c").arg(&configuration);
         let mut process = Process::spawn(NAME, &mut command, "", "");
         while !process.has_ended() {
             if TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.is_ok() {

@@ -137,3 +137,23 @@ const fn as_it_is(it: &Registered) -> Option<Registered> {
 fn folder() -> TempDir {
     tempfile::tempdir().unwrap()
 }
+
+#[test]
+fn the_versions_in_the_table_are_those_that_are_installed() {
+    for (file, pinned) in [
+        (
+            include_str!("../oidc-provider/package.json"),
+            format!("\"oidc-provider\": \"{}\"\n", oidc_provider::VERSION),
+        ),
+        (
+            include_str!("../django-oauth-toolkit/requirements.txt"),
+            format!("django-oauth-toolkit=={}\n", django::VERSION),
+        ),
+        (
+            include_str!("../../../../Cargo.lock"),
+            format!("name = \"oxide-auth\"\nversion = \"{}\"\n", oxide::VERSION),
+        ),
+    ] {
+        assert!(file.contains(&pinned), "{pinned}");
+    }
+}
