@@ -41,6 +41,9 @@ pub mod guide {
 
     #[doc = include_str!("../docs/performance.md")]
     pub mod performance {}
+
+    #[doc = include_str!("../docs/servers.md")]
+    pub mod servers {}
 }
 
 #[cfg(doctest)]
