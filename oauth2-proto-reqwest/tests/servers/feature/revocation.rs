@@ -6,7 +6,7 @@ use super::refusal::refresh;
 use super::{is_worthless, not_offered};
 use crate::registered::BASIC;
 use crate::table::Outcome;
-use crate::world::{World, twice};
+use crate::world::{World, now, twice};
 
 pub(crate) async fn signs_out(world: World) -> Outcome {
     let client = world.client(&BASIC).unwrap();
@@ -14,7 +14,7 @@ pub(crate) async fn signs_out(world: World) -> Outcome {
         return not_offered("no revocation endpoint");
     }
     let [login, copy] = twice(world.log_in(&client).await);
-    let (_, requests) = State::from(login).sign_out(&client).unwrap();
+    let (_, requests) = State::from(login).sign_out(&client, now()).unwrap();
     assert_eq!(requests.len(), 2);
     for request in requests {
         let answer = world.send(request).await;
