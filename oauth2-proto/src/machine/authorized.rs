@@ -1,6 +1,5 @@
 //! There are tokens: what they are good for, and until when.
 
-use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
@@ -366,10 +365,17 @@ impl Authorized {
         kept: Vec<(String, String)>,
     ) -> Self {
         self.nonce = nonce;
-        if !kept.is_empty() {
-            let kept: BTreeMap<String, String> = kept.into_iter().collect();
-            // Texts are always JSON.
-            self.kept = Secret::new(serde_json::to_string(&kept).unwrap_or_default());
+        let mut text = String::new();
+        for (name, value) in &kept {
+            text.push(if text.is_empty() { '{' } else { ',' });
+            // Writing a text as JSON cannot fail.
+            text.push_str(&serde_json::to_string(name).unwrap_or_default());
+            text.push(':');
+            text.push_str(&serde_json::to_string(value).unwrap_or_default());
+        }
+        if !text.is_empty() {
+            text.push('}');
+            self.kept = Secret::new(text);
         }
         self
     }
