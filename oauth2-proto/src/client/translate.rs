@@ -40,6 +40,15 @@ pub(crate) trait Translate: fmt::Debug + Send + Sync {
     /// How a client with this secret authenticates.
     fn credentials(&self, id: &str, secret: &Secret) -> Credentials;
 
+    /// What else this server has to be asked, after it gave this token, before a login has what it
+    /// is going to use.
+    fn second_request(
+        &self,
+        id: &str,
+        secret: Option<&Secret>,
+        first: &AccessToken,
+    ) -> Option<Request<Body>>;
+
     /// Puts a token, which has been checked, where this server's resources look for it.
     fn attach(
         &self,
@@ -125,6 +134,12 @@ impl Client {
         let attached = dialect.attach(token, &mut uri, request.headers_mut());
         *request.uri_mut() = uri;
         attached
+    }
+
+    /// What else this server has to be asked, after it gave this first token.
+    pub(crate) fn second_request(&self, first: &AccessToken) -> Option<Request<Body>> {
+        let dialect = self.translation.dialect.as_ref()?;
+        dialect.second_request(&self.id, self.secret.as_ref(), first)
     }
 
     /// Listens to an answer as the RFCs want it. `held` is the access token that a refresh replaces.

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::client::{Client, RequestKind};
 use crate::error::{Error, Misuse, Outage, Reason, TOKEN_ENDPOINT, Unavailable};
-use crate::value::{Body, Scope, Timestamp};
+use crate::value::{AccessToken, Body, Scope, Timestamp};
 use crate::wire::{Answer, Granted};
 
 /// A token request has been made; hand its answer to [`receive`](Self::receive).
@@ -21,6 +21,8 @@ use crate::wire::{Answer, Granted};
 pub struct AwaitingToken {
     pub(crate) login: Login,
     pub(crate) grant: Grant,
+    /// The token that the second request of a dialect exchanges.
+    pub(crate) first: Option<AccessToken>,
     pub(crate) attempt: Attempt,
     pub(crate) setbacks: Setbacks,
 }
@@ -62,11 +64,17 @@ impl AwaitingToken {
             Err(error) => return Err((error, grant)),
         };
         let attempt = Attempt::new(&mut setbacks, client.policy().lease(None), now);
-        let awaiting = Self { login, grant: Grant::ClientCredentials(grant), attempt, setbacks };
+        let grant = Grant::ClientCredentials(grant);
+        let awaiting = Self { login, grant, first: None, attempt, setbacks };
         Ok((request, awaiting))
     }
 
     pub(super) fn request(&self, client: &Client, now: Timestamp) -> Result<Request<Body>, Error> {
+        if let Some(first) = &self.first
+            && let Some(second) = client.second_request(first)
+        {
+            return Ok(second);
+        }
         match &self.grant {
             Grant::Code(code) => code.request(client, now),
             Grant::OneTime(grant) => grant.request(client, now),
@@ -94,6 +102,11 @@ impl AwaitingToken {
         let heard = client.hear(RequestKind::Token, None, response);
         match Answer::read(heard.reply(TOKEN_ENDPOINT), login.next().generation()) {
             Answer::Granted(granted) => {
+                if self.first.is_none()
+                    && let Some(second) = client.second_request(&granted.access_token)
+                {
+                    return Err(self.asking_again(granted.access_token, client, second, now));
+                }
                 let (setbacks, sent_at) = (self.setbacks, self.attempt.sent_at);
                 let tokens = Authorized::new(login, client, &granted, setbacks, sent_at, now);
                 Ok(self.grant.obtained(tokens, &granted))
@@ -189,6 +202,21 @@ impl AwaitingToken {
             Grant::OneTime(grant) => &grant.scope,
             Grant::ClientCredentials(grant) => &grant.scope,
         }
+    }
+
+    /// The first answer is here, and one more request takes the login on.
+    fn asking_again(
+        mut self,
+        first: AccessToken,
+        client: &Client,
+        second: Request<Body>,
+        now: Timestamp,
+    ) -> Failed {
+        self.first = Some(first);
+        self.setbacks = Setbacks::default();
+        self.attempt = Attempt::new(&mut self.setbacks, client.policy().lease(None), now);
+        let next = Unavailable::new(Outage::NextRequest, None);
+        Failed::new(Error::Unavailable(next), self).with_next(second)
     }
 
     /// An attempt is over and nobody knows whether the server acted on it.

@@ -47,8 +47,13 @@ impl Code {
     ) -> Result<(Request<Body>, AwaitingToken), Failed> {
         let mut setbacks = Setbacks::default();
         let attempt = Attempt::new(&mut setbacks, client.policy().lease(None), now);
-        let mut awaiting =
-            AwaitingToken { login: self.login, attempt, setbacks, grant: Grant::Code(self) };
+        let mut awaiting = AwaitingToken {
+            login: self.login,
+            first: None,
+            attempt,
+            setbacks,
+            grant: Grant::Code(self),
+        };
         let request = awaiting.login.check(client).map_err(Error::from);
         match request.and_then(|()| awaiting.request(client, now)) {
             Ok(request) => Ok((request, awaiting)),

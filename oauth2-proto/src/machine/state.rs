@@ -3,12 +3,14 @@
 use alloc::boxed::Box;
 use core::fmt;
 
+use http::Request;
+
 use super::{
     Asked, Attempt, Authorized, AwaitingCallback, AwaitingFragment, AwaitingToken, Login, Polling,
     Refreshing, Unauthorized,
 };
 use crate::error::{Error, Reason};
-use crate::value::LoginId;
+use crate::value::{Body, LoginId};
 
 /// A login in one of its four states: what a program keeps, and what a store stores.
 #[derive(Debug)]
@@ -197,18 +199,25 @@ impl From<Refreshing> for State {
 ///
 /// Keep `state` in place of the one that the transition consumed: it says whether the login goes
 /// on, and holds every token that is still good.
-#[derive(Debug)]
 #[non_exhaustive]
 pub struct Failed {
     /// Why.
     pub error: Error,
     /// The state that the login is in now.
     pub state: Box<State>,
+    /// What the server wants to be sent next, before it gives a token: where a dialect takes two
+    /// requests. Send it, and hand its answer to [`state`](Self::state), which awaits it.
+    pub next: Option<Box<Request<Body>>>,
 }
 
 impl Failed {
     pub(crate) fn new(error: impl Into<Error>, state: impl Into<State>) -> Self {
-        Self { error: error.into(), state: Box::new(state.into()) }
+        Self { error: error.into(), state: Box::new(state.into()), next: None }
+    }
+
+    /// One more request takes the login on.
+    pub(crate) fn with_next(self, next: Request<Body>) -> Self {
+        Self { next: Some(Box::new(next)), ..self }
     }
 }
 
@@ -223,6 +232,17 @@ impl Failed {
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         self.error.is_retryable() && !self.needs_login()
+    }
+}
+
+impl fmt::Debug for Failed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // A request can have secrets in its URI.
+        f.debug_struct("Failed")
+            .field("error", &self.error)
+            .field("state", &self.state)
+            .field("has_next", &self.next.is_some())
+            .finish()
     }
 }
 

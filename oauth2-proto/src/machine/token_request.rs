@@ -92,7 +92,8 @@ impl<'a> TokenRequest<'a> {
         let mut setbacks = Setbacks::default();
         let attempt = Attempt::new(&mut setbacks, self.client.policy().lease(None), now);
         let login = Login::begin(login, self.client);
-        Ok((request, AwaitingToken { login, grant: Grant::OneTime(grant), attempt, setbacks }))
+        let grant = Grant::OneTime(grant);
+        Ok((request, AwaitingToken { login, grant, first: None, attempt, setbacks }))
     }
 }
 

@@ -197,9 +197,16 @@ impl Session {
                 self.state = authorized.into();
                 Ok(Received::Applied)
             }
-            Err(Failed { error, state }) => {
+            Err(Failed { error, state, next }) => {
                 self.state = *state;
-                Err(error)
+                if next.is_none() {
+                    return Err(error);
+                }
+                // The next step makes that request, under a lease of its own.
+                if let Some(attempt) = self.state.attempt_mut() {
+                    attempt.on_its_way = false;
+                }
+                Ok(Received::Pending)
             }
         }
     }

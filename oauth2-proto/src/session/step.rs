@@ -68,7 +68,8 @@ pub enum Lost {
 pub enum Received {
     /// The login is in its new state: take the next step.
     Applied,
-    /// Nobody has decided yet on a device login: the next poll is due later.
+    /// No token yet, and no failure: nobody has decided on a device login, or the server wants one
+    /// more request. Take the next step.
     Pending,
     /// The answer came too late to change anything. Where it brought tokens that nobody wants any
     /// more, these requests revoke them.

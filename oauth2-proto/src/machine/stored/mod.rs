@@ -102,6 +102,7 @@ impl TryFrom<V1<'_>> for State {
                 Some(grant) => AwaitingToken {
                     login: login(stored.login)?,
                     grant: Grant::ClientCredentials(grant.try_into()?),
+                    first: None,
                     attempt: attempt(stored.attempt)?,
                     setbacks: stored.setbacks,
                 }
