@@ -75,7 +75,7 @@ impl Client {
             policy: Policy::default(),
             translation: Translation::default(),
         };
-        client.authenticate(&Authentication::None);
+        client.authenticate(Credentials::new(&client.id, &Authentication::None));
         client
     }
 
@@ -85,14 +85,20 @@ impl Client {
     #[must_use]
     pub fn with_secret(mut self, secret: impl Into<Secret>) -> Self {
         let secret = secret.into();
-        self.secret = Some(secret.clone());
-        self.with_authentication(Authentication::Basic(secret))
+        let credentials = match &self.translation.dialect {
+            Some(dialect) => dialect.credentials(&self.id, &secret),
+            None => Credentials::new(&self.id, &Authentication::Basic(secret.clone())),
+        };
+        self.secret = Some(secret);
+        self.authenticate(credentials);
+        self
     }
 
     /// Authenticates in the given way.
     #[must_use]
     pub fn with_authentication(mut self, authentication: Authentication) -> Self {
-        self.authenticate(&authentication);
+        self.secret = None;
+        self.authenticate(Credentials::new(&self.id, &authentication));
         self
     }
 
@@ -188,8 +194,8 @@ impl Client {
         Ok(self.spoken(kind, request))
     }
 
-    fn authenticate(&mut self, authentication: &Authentication) {
-        self.credentials = Credentials::new(&self.id, authentication);
+    fn authenticate(&mut self, credentials: Credentials) {
+        self.credentials = credentials;
         let mut headers = HeaderMap::with_capacity(3);
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
