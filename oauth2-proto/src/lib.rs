@@ -25,8 +25,10 @@ pub use error::{
     Unavailable,
 };
 pub use machine::{
-    Authorized, Authorizing, AwaitingCallback, AwaitingRequestUri, AwaitingToken, Code, Failed,
-    Insufficient, Refreshing, State, StepUp, TokenRecord, TokenRequest, Unauthorized,
+    Authorized, Authorizing, AwaitingCallback, AwaitingFragment, AwaitingRequestUri, AwaitingToken,
+    AwaitingUserCode, ClientCredentialsRequest, Code, DeviceAuthorizationRequest, Failed,
+    Insufficient, LegacyImplicitRequest, Polled, Polling, Refresh, Refreshing, State, StepUp,
+    TokenExchange, TokenRecord, TokenRequest, Unauthorized,
 };
 pub use session::{Challenged, Lost, Received, Session, Step, Ticket};
 pub use value::{AccessToken, Body, Generation, LoginId, Scope, Secret, Seed, Timestamp};
@@ -43,6 +45,9 @@ pub mod guide {
 
     #[doc = include_str!("../docs/presentation.md")]
     pub mod presentation {}
+
+    #[doc = include_str!("../docs/servers.md")]
+    pub mod servers {}
 }
 
 #[cfg(doctest)]

@@ -1,10 +1,8 @@
 //! Authorization details (RFC 9396): in requests, and in token answers.
-#![expect(clippy::unwrap_used, reason = "what a test does not expect fails it")]
-
 #[expect(dead_code, reason = "other tests use the rest of it")]
 mod support;
 
-use oauth2_proto::{Misuse, Server, State};
+use oauth2_proto::{Misuse, Refresh, Server, State};
 use proptest::prelude::*;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -62,6 +60,22 @@ fn they_are_part_of_a_token_request_and_of_its_repetition() {
     };
     let (request, _) = ready.renew(&client, NOW).unwrap();
     assert!(form(&request).contains(&("authorization_details".into(), DETAILS.into())));
+}
+
+#[test]
+fn they_are_part_of_a_refresh_and_of_a_one_time_grant() {
+    let client = client();
+    let refresh = Refresh::default().authorization_details(DETAILS);
+    let login = authorized(&client, support::TOKENS);
+    let (request, _) = login.refresh_with(&refresh, &client, NOW).unwrap();
+    assert!(form(&request).contains(&("authorization_details".into(), DETAILS.into())));
+    let grant = client.extension_grant("urn:example:grant").authorization_details(DETAILS);
+    let (request, _) = grant.begin(&mut rng(), NOW).unwrap();
+    assert!(form(&request).contains(&("authorization_details".into(), DETAILS.into())));
+    let refresh = Refresh::default().authorization_details("{}");
+    let login = authorized(&client, support::TOKENS);
+    let failed = login.refresh_with(&refresh, &client, NOW).unwrap_err();
+    assert_eq!(failed.error, Misuse::AuthorizationDetails.into());
 }
 
 /// RFC 9396 §2: a JSON array of objects; `type` is REQUIRED, a string.

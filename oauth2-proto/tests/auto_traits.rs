@@ -6,11 +6,12 @@ use core::hash::Hash;
 
 use oauth2_proto::{
     AccessToken, Ask, Authentication, AuthorizationRequest, Authorized, Authorizing,
-    AwaitingCallback, AwaitingToken, Body, Callback, Challenge, Challenged, Client, Code,
-    Coordinator, Denied, Diagnostics, Effect, Error, Expired, Failed, Forged, Generation, Given,
-    LoginId, Lost, Malformed, Misuse, Outage, Problem, Reason, Received, Refreshing, Scope, Secret,
-    Seed, Server, Session, State, Step, Swapped, Ticket, Timestamp, TokenRequest, Unauthorized,
-    Unavailable, Unknown, Version,
+    AwaitingCallback, AwaitingIntrospection, AwaitingRequestUri, AwaitingRevocation, AwaitingToken,
+    Body, Callback, Challenge, Challenged, Client, ClientCredentialsRequest, Code, Coordinator,
+    Denied, Diagnostics, Effect, Error, Expired, Failed, Forged, Generation, Given, Insufficient,
+    Introspection, LoginId, Lost, Malformed, Misuse, Outage, Problem, Reason, Received, Refreshing,
+    Scope, Secret, Seed, Server, Session, State, Step, StepUp, Swapped, Ticket, Timestamp,
+    TokenRecord, Unauthorized, Unavailable, Unknown, Version,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -26,6 +27,9 @@ fn every_type_can_be_sent_shared_moved_and_kept() {
     is_free::<Authorized>();
     is_free::<Authorizing>();
     is_free::<AwaitingCallback>();
+    is_free::<AwaitingIntrospection>();
+    is_free::<AwaitingRequestUri>();
+    is_free::<AwaitingRevocation>();
     is_free::<AwaitingToken>();
     is_free::<Body>();
     is_free::<Callback<'static>>();
@@ -43,6 +47,8 @@ fn every_type_can_be_sent_shared_moved_and_kept() {
     is_free::<Forged>();
     is_free::<Generation>();
     is_free::<Given<'static>>();
+    is_free::<Insufficient>();
+    is_free::<Introspection>();
     is_free::<LoginId>();
     is_free::<Lost>();
     is_free::<Malformed>();
@@ -59,10 +65,12 @@ fn every_type_can_be_sent_shared_moved_and_kept() {
     is_free::<Session>();
     is_free::<State>();
     is_free::<Step<'static>>();
+    is_free::<StepUp>();
     is_free::<Swapped>();
     is_free::<Ticket>();
     is_free::<Timestamp>();
-    is_free::<TokenRequest<'static>>();
+    is_free::<TokenRecord>();
+    is_free::<ClientCredentialsRequest<'static>>();
     is_free::<Unauthorized>();
     is_free::<Unavailable>();
     is_free::<Unknown>();

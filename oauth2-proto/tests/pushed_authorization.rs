@@ -2,7 +2,6 @@
 #![expect(
     clippy::panic,
     clippy::expect_used,
-    clippy::unwrap_used,
     reason = "what a helper does not expect fails the test"
 )]
 

@@ -1,6 +1,5 @@
 //! The revocation of one token by hand (RFC 7009).
 #![expect(
-    clippy::panic,
     clippy::expect_used,
     clippy::unwrap_used,
     reason = "what a helper does not expect fails the test"

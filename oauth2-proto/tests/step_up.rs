@@ -1,9 +1,5 @@
 //! Step-up: `insufficient_scope` (RFC 6750 §3.1) and `insufficient_user_authentication` (RFC 9470).
-#![expect(
-    clippy::expect_used,
-    clippy::unwrap_used,
-    reason = "what a helper does not expect fails the test"
-)]
+#![expect(clippy::expect_used, reason = "what a helper does not expect fails the test")]
 
 #[expect(dead_code, reason = "other tests use the rest of it")]
 mod support;
@@ -134,6 +130,15 @@ fn other_challenges_want_something_else() {
         assert_eq!(step_up(text), None, "{text}");
     }
     assert!(step_up(r#"dpop error="insufficient_scope", scope="admin""#).is_some());
+}
+
+#[test]
+fn a_thousand_scopes_are_not_asked_for() {
+    let many = |count: u32| (0..count).map(|n| format!("{n} ")).collect::<String>();
+    let text = |count| format!(r#"Bearer error="insufficient_scope", scope="{}""#, many(count));
+    let wanted = step_up(&text(997)).expect("it is one");
+    assert!(client().authorize(REDIRECT_URI).step_up(&wanted).begin(&mut rng(), NOW).is_ok());
+    assert_eq!(step_up(&text(998)), None);
 }
 
 /// Law 6: a resource server never ends a login.

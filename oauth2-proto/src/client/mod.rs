@@ -54,6 +54,8 @@ pub struct Client {
     server: Server,
     fingerprint: Fingerprint,
     credentials: Credentials,
+    /// Kept beside the credentials, for dialects that show it otherwise.
+    secret: Option<Secret>,
     /// The header fields of every token request, built once.
     headers: HeaderMap,
     policy: Policy,
@@ -72,11 +74,12 @@ impl Client {
             server,
             fingerprint,
             credentials: Credentials::Pairs(Secret::new(String::new())),
+            secret: None,
             headers: HeaderMap::new(),
             policy: Policy::default(),
             translation: Translation::default(),
         };
-        client.authenticate(&Authentication::None);
+        client.authenticate(Credentials::new(&client.id, &Authentication::None));
         client
     }
 
@@ -84,14 +87,22 @@ impl Client {
     ///
     /// See [RFC 6749 §2.3.1](https://www.rfc-editor.org/rfc/rfc6749#section-2.3.1).
     #[must_use]
-    pub fn with_secret(self, secret: impl Into<Secret>) -> Self {
-        self.with_authentication(Authentication::Basic(secret.into()))
+    pub fn with_secret(mut self, secret: impl Into<Secret>) -> Self {
+        let secret = secret.into();
+        let credentials = match &self.translation.dialect {
+            Some(dialect) => dialect.credentials(&self.id, &secret),
+            None => Credentials::new(&self.id, &Authentication::Basic(secret.clone())),
+        };
+        self.secret = Some(secret);
+        self.authenticate(credentials);
+        self
     }
 
     /// Authenticates in the given way.
     #[must_use]
     pub fn with_authentication(mut self, authentication: Authentication) -> Self {
-        self.authenticate(&authentication);
+        self.secret = None;
+        self.authenticate(Credentials::new(&self.id, &authentication));
         self
     }
 
@@ -187,8 +198,8 @@ impl Client {
         Ok(self.spoken(kind, request))
     }
 
-    fn authenticate(&mut self, authentication: &Authentication) {
-        self.credentials = Credentials::new(&self.id, authentication);
+    fn authenticate(&mut self, credentials: Credentials) {
+        self.credentials = credentials;
         let mut headers = HeaderMap::with_capacity(3);
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));

@@ -1,13 +1,10 @@
 //! Pushed authorization requests (RFC 9126): the request that takes the place of the URL's query,
 //! and the URL that is left.
 
-use alloc::string::String;
-
 use http::Request;
-use url::{Url, form_urlencoded};
+use url::Url;
 
 use super::authentication::Credentials;
-use super::server::is_machine_parameter;
 use super::{AuthorizationRequest, Client, RequestKind};
 use crate::error::{Error, Misuse};
 use crate::value::{Body, Timestamp};
@@ -35,9 +32,7 @@ impl Client {
     /// Hands the parameters of this authorization URL straight to the server.
     pub(crate) fn push(&self, url: &Url, now: Timestamp) -> Result<Request<Body>, Error> {
         let endpoint = self.server.authorization()?;
-        let is_own = |name: &str| {
-            !is_machine_parameter(name) && endpoint.query_pairs().any(|(own, _)| own == name)
-        };
+        let is_own = |name: &str| endpoint.query_pairs().any(|(own, _)| own == name);
         let length = url.query().map_or(0, str::len);
         let mut form = Form::with_capacity(length.saturating_add(self.credentials.form_length()));
         for (name, value) in url.query_pairs() {
@@ -55,17 +50,9 @@ impl Client {
     /// the endpoint has.
     pub(crate) fn pushed(&self, request_uri: &str) -> Result<Url, Misuse> {
         let mut url = self.server.authorization()?.clone();
-        let mut query = String::new();
-        for pair in url.query().into_iter().flat_map(|query| query.split('&')) {
-            let name = form_urlencoded::parse(pair.as_bytes()).next().map(|(name, _)| name);
-            if name.is_none_or(|name| name == "client_id" || !is_machine_parameter(&name)) {
-                query.push_str(pair);
-                query.push('&');
-            }
-        }
-        query.pop();
-        url.set_query(Some(&query));
-        url.query_pairs_mut().append_pair("request_uri", request_uri);
+        url.query_pairs_mut()
+            .append_pair("client_id", &self.id)
+            .append_pair("request_uri", request_uri);
         Ok(self.visited(url))
     }
 }

@@ -88,7 +88,7 @@ pub enum Problem {
     /// A record of tokens that another program stored is not usable: which member, and why.
     Record(&'static str, &'static str),
     /// An answer that belongs to another grant, such as `authorization_pending` to a refresh.
-    OutOfPlace,
+    OutOfPlace(&'static str),
 }
 
 impl Problem {
@@ -140,8 +140,8 @@ impl Problem {
                  tokens can be attached"
             ),
             Self::Record(name, why) => write!(f, "the token record's {name} {why}"),
-            Self::OutOfPlace => {
-                write!(f, "the {endpoint} gave an answer that belongs to the device grant")
+            Self::OutOfPlace(error) => {
+                write!(f, "the {endpoint} answered {error}, which belongs to the device grant")
             }
         }
     }

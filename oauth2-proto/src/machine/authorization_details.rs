@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use serde::de::DeserializeOwned;
 
-use super::{Authorized, TokenRequest};
+use super::{Authorized, ClientCredentialsRequest, Refresh, TokenRequest};
 use crate::client::AuthorizationRequest;
 use crate::value::AUTHORIZATION_DETAILS;
 
@@ -21,12 +21,38 @@ impl<'a> AuthorizationRequest<'a> {
     }
 }
 
-impl<'a> TokenRequest<'a> {
+impl<'a> ClientCredentialsRequest<'a> {
     /// Asks for more than a scope can say: a JSON array of objects, each with a `type`. It is
     /// stored with the login.
     ///
     /// What is not that is [`Misuse::AuthorizationDetails`](crate::Misuse::AuthorizationDetails)
     /// when the login begins.
+    ///
+    /// See [RFC 9396 §6](https://www.rfc-editor.org/rfc/rfc9396#section-6).
+    #[must_use]
+    pub fn authorization_details(self, json: &'a str) -> Self {
+        self.param(AUTHORIZATION_DETAILS, json)
+    }
+}
+
+impl<'a> TokenRequest<'a> {
+    /// Asks for more than a scope can say: a JSON array of objects, each with a `type`.
+    ///
+    /// What is not that is [`Misuse::AuthorizationDetails`](crate::Misuse::AuthorizationDetails)
+    /// when the login begins.
+    ///
+    /// See [RFC 9396 §6](https://www.rfc-editor.org/rfc/rfc9396#section-6).
+    #[must_use]
+    pub fn authorization_details(self, json: &'a str) -> Self {
+        self.param(AUTHORIZATION_DETAILS, json)
+    }
+}
+
+impl<'a> Refresh<'a> {
+    /// Asks for less than was granted: a JSON array of objects, each with a `type`.
+    ///
+    /// What is not that is [`Misuse::AuthorizationDetails`](crate::Misuse::AuthorizationDetails)
+    /// when the refresh is asked for.
     ///
     /// See [RFC 9396 §6](https://www.rfc-editor.org/rfc/rfc9396#section-6).
     #[must_use]

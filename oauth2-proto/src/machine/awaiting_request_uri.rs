@@ -12,6 +12,7 @@ use serde_json::value::RawValue;
 use url::Url;
 
 use super::AwaitingCallback;
+use super::pending::Pending;
 use crate::client::{AuthorizationRequest, Client, RequestKind};
 use crate::error::{Error, Expired, Problem};
 use crate::value::{Body, Timestamp};
@@ -96,13 +97,14 @@ impl AwaitingRequestUri {
         response: &Response<B>,
         now: Timestamp,
     ) -> Result<(Url, AwaitingCallback), Error> {
-        self.pending.login.check(client)?;
-        if now > self.pending.deadline {
+        let Pending { login, state, deadline, .. } = &self.pending.pending;
+        login.check(client)?;
+        if now > *deadline {
             return Err(Error::Expired(Expired::Callback));
         }
         let heard = client.hear(RequestKind::PushedAuthorization, None, response);
         let read = heard.reply(ENDPOINT).and_then(|reply| request_uri(&reply));
-        let request_uri = read.map_err(|error| error.without(self.pending.state.as_str()))?;
+        let request_uri = read.map_err(|error| error.without(state.as_str()))?;
         Ok((client.pushed(&request_uri)?, self.pending))
     }
 }

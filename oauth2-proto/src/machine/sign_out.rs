@@ -37,7 +37,13 @@ impl State {
                 }
                 (state.requested, Vec::new())
             }
-            Self::Authorizing(Authorizing::AwaitingCallback(state)) => (state.scope, Vec::new()),
+            Self::Authorizing(Authorizing::AwaitingCallback(state)) => {
+                (state.pending.scope, Vec::new())
+            }
+            Self::Authorizing(Authorizing::AwaitingFragment(state)) => {
+                (state.pending.scope, Vec::new())
+            }
+            Self::Authorizing(Authorizing::Polling(state)) => (state.scope, Vec::new()),
             Self::Authorizing(Authorizing::AwaitingToken(state)) => {
                 (state.requested_scope().clone(), Vec::new())
             }
@@ -64,9 +70,13 @@ impl Authorized {
             }
             Some(Renewal::ClientCredentials(_)) | None => None,
         };
-        let access = self.tokens.access.expose();
-        let access = (!access.is_empty()).then(|| client.revoke(access, "access_token", now));
-        let access = access.flatten();
+        let others = self.others.iter().map(|other| &other.tokens);
+        let access = core::iter::once(&self.tokens)
+            .chain(others)
+            .map(|tokens| tokens.access.expose())
+            // A record from elsewhere may have had none.
+            .filter(|token| !token.is_empty())
+            .filter_map(|token| client.revoke(token, "access_token", now));
         refresh.into_iter().chain(access).collect()
     }
 }

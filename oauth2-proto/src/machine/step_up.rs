@@ -39,7 +39,8 @@ pub enum Insufficient {
 }
 
 impl StepUp {
-    /// Reads what a challenge wants beyond these tokens; `None` when it says something else.
+    /// Reads what a challenge wants beyond these tokens; `None` when it says something else, or
+    /// wants more scope than anybody can ask for.
     ///
     /// # Example
     /// ```
@@ -71,9 +72,12 @@ impl StepUp {
         };
         let challenged = challenge.scope().map(Scope::granted).unwrap_or_default();
         let held = &authorized.tokens;
+        let scope = held.granted.union(&held.requested).union(&challenged);
+        // A resource server that names a thousand scopes can't make a login unusable.
+        Scope::new(scope.as_str()).ok()?;
         Some(Self {
             insufficient,
-            scope: held.granted.union(&held.requested).union(&challenged),
+            scope,
             missing: challenged.without(&held.granted),
             acr_values: parameter("acr_values").filter(|values| !values.is_empty()).map(Into::into),
             // RFC 9470 §3: a non-negative integer, in seconds.

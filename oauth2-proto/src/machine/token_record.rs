@@ -7,13 +7,14 @@ mod foreign;
 
 use alloc::collections::BTreeMap;
 use alloc::string::String;
+use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
 
 use rand::TryCryptoRng;
 use serde::de::IgnoredAny;
 
-use super::awaiting_callback::no_randomness;
+use super::pending::no_randomness;
 use super::{Authorized, Login, Renewal, Setbacks, Tokens};
 use crate::client::Client;
 use crate::error::{Error, Malformed, Problem};
@@ -187,8 +188,12 @@ impl Client {
                 sent_at,
                 refresh_at: expires_at.map(|expires_at| expires_at.before(window(expires_at))),
                 expires_at,
+                rejected: false,
             },
-            rejected: false,
+            others: Vec::new(),
+            full_scope: None,
+            nonce: None,
+            kept: Secret::new(String::new()),
             setbacks: Setbacks::default(),
         })
     }
