@@ -16,6 +16,7 @@ mod feature;
 #[path = "../../examples/login/server.rs"]
 #[expect(dead_code, reason = "it can do more than is needed here")]
 mod in_process;
+mod jwt;
 mod page;
 mod process;
 mod registered;

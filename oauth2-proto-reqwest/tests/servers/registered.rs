@@ -3,6 +3,8 @@
 
 use serde_json::{Value, json};
 
+use crate::jwt;
+
 /// The person's name and password, everywhere.
 pub(crate) const USER: &str = "alice";
 pub(crate) const PASSWORD: &str = "through the looking-glass";
@@ -49,8 +51,41 @@ pub(crate) const SERVICE: Registered = Registered {
     grant: "client_credentials",
 };
 
+/// As `RESERVED`, for servers that do not decode: without a colon, which would end the id.
+pub(crate) const RAW: Registered = Registered { id: "raw", ..RESERVED };
+pub(crate) const SECRET_JWT: Registered = Registered {
+    id: "secret-jwt",
+    secret: Some("the-secret-of-a-web-site-that-signs-with-it"),
+    authentication: "client_secret_jwt",
+    grant: "authorization_code",
+};
+pub(crate) const KEY_JWT: Registered = Registered {
+    id: "key-jwt",
+    secret: None,
+    authentication: "private_key_jwt",
+    grant: "authorization_code",
+};
+pub(crate) const LEGACY: Registered = Registered { id: "legacy", grant: "password", ..BASIC };
+pub(crate) const PAGE: Registered = Registered { id: "page", grant: "implicit", ..PUBLIC };
+pub(crate) const HYBRID: Registered = Registered { id: "hybrid", grant: HYBRID_GRANT, ..BASIC };
+pub(crate) const DEVICE: Registered = Registered { id: "device", grant: DEVICE_GRANT, ..PUBLIC };
+
+/// OpenID Connect has no grant of this name: it is code and implicit in one.
+pub(crate) const HYBRID_GRANT: &str = "hybrid";
+pub(crate) const DEVICE_GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
+
 /// All of them.
-pub(crate) const CLIENTS: [Registered; 6] = [PUBLIC, BROWSER, BASIC, RESERVED, POST, SERVICE];
+pub(crate) const CLIENTS: [Registered; 13] = [
+    PUBLIC, BROWSER, BASIC, RESERVED, POST, SERVICE, RAW, SECRET_JWT, KEY_JWT, LEGACY, PAGE,
+    HYBRID, DEVICE,
+];
+
+impl Registered {
+    /// Where it signs with a key of its own, what that is verified with.
+    pub(crate) fn jwks(&self) -> Option<Value> {
+        (self.authentication == "private_key_jwt").then(jwt::keys)
+    }
+}
 
 /// The settings that the servers' own scripts read.
 pub(crate) fn settings(redirect_uris: &[String]) -> Value {
@@ -60,6 +95,7 @@ pub(crate) fn settings(redirect_uris: &[String]) -> Value {
             "secret": it.secret,
             "authentication": it.authentication,
             "grant": it.grant,
+            "jwks": it.jwks(),
         })
     };
     json!({
@@ -69,7 +105,6 @@ pub(crate) fn settings(redirect_uris: &[String]) -> Value {
         "clients": CLIENTS.iter().map(client).collect::<Vec<_>>(),
         "resource": RESOURCE,
         "initial_access_token": INITIAL_ACCESS_TOKEN,
-        "device_code_lifetime": DEVICE_CODE_LIFETIME,
     })
 }
 
@@ -77,5 +112,3 @@ pub(crate) fn settings(redirect_uris: &[String]) -> Value {
 pub(crate) const RESOURCE: &str = "https://api.example/";
 /// What allows somebody to register a client, where that is restricted.
 pub(crate) const INITIAL_ACCESS_TOKEN: &str = "may-register";
-/// How long a person has to enter a user code, in seconds.
-const DEVICE_CODE_LIFETIME: u32 = 60;

@@ -6,13 +6,14 @@ use std::time::UNIX_EPOCH;
 use http::{Request, Response, StatusCode};
 use oauth2_proto::agent::Host;
 use oauth2_proto::{
-    Authentication, Authorized, AwaitingToken, Body, Callback, Client, Code, Error, Server, State,
-    Timestamp,
+    Authentication, Authorized, AwaitingToken, Body, Client, Code, Error, Server, State, Timestamp,
 };
 use oauth2_proto_hyper::HyperHost;
+use oauth2_proto_reqwest::reqwest::Url;
 use oauth2_proto_reqwest::{ReqwestHost, reqwest};
 
-use crate::browser::{Browser, Decision};
+use crate::browser::{Browser, Decision, End};
+use crate::jwt::Assertion;
 use crate::registered::{REDIRECT_URI, Registered};
 use crate::server::{self, Pages, Running};
 
@@ -58,26 +59,47 @@ impl World {
     /// A client of this server, if it is registered there. It knows the issuer, and insists on `iss`
     /// where that is announced.
     pub(crate) fn client(&self, registered: &Registered) -> Option<Client> {
+        let endpoints = self.endpoints();
+        self.client_of(
+            registered,
+            match &self.server.issuer {
+                Some(issuer) => endpoints.with_issuer_in_callback(issuer),
+                None => endpoints,
+            },
+        )
+    }
+
+    /// The same client, not insisting on `iss`.
+    pub(crate) fn lenient_client(&self, registered: &Registered) -> Option<Client> {
+        let issuer = self.server.issuer.as_deref()?;
+        self.client_of(registered, self.endpoints().with_issuer(issuer))
+    }
+
+    fn client_of(&self, registered: &Registered, server: Server) -> Option<Client> {
         let registered = (self.server.registered)(registered)?;
-        let client = Client::new(registered.id, self.endpoints());
-        let Some(secret) = registered.secret else { return Some(client) };
+        let client = Client::new(registered.id, server);
+        let secret = registered.secret.unwrap_or_default();
         Some(client.with_authentication(match registered.authentication {
+            "none" => Authentication::None,
+            "client_secret_basic" => Authentication::Basic(secret.into()),
             "client_secret_post" => Authentication::Post(secret.into()),
-            _ => Authentication::Basic(secret.into()),
+            "client_secret_jwt" => Authentication::Custom(Arc::new(Assertion::by_secret(secret))),
+            "private_key_jwt" => Authentication::Custom(Arc::new(Assertion::ByKey)),
+            other => panic!("{other}"),
         }))
     }
 
     fn endpoints(&self) -> Server {
-        let Running { endpoints, issuer, .. } = &*self.server;
+        let endpoints = &self.server.endpoints;
         let url = |path: &str| self.server.url(path);
         let mut server = Server::new(&url(endpoints.authorization), &url(endpoints.token)).unwrap();
         if let Some(path) = endpoints.revocation {
             server = server.with_revocation(&url(path)).unwrap();
         }
-        match issuer {
-            Some(issuer) => server.with_issuer_in_callback(issuer),
-            None => server,
+        if let Some(path) = endpoints.device_authorization {
+            server = server.with_device_authorization(&url(path)).unwrap();
         }
+        server
     }
 
     pub(crate) async fn send(&self, request: Request<Body>) -> Response<Vec<u8>> {
@@ -103,12 +125,20 @@ impl World {
     pub(crate) async fn consent(&self, client: &Client, decision: Decision) -> Result<Code, Error> {
         let request = client.authorize(REDIRECT_URI).scope(self.server.scope);
         let (url, pending) = request.begin(&mut rand::rng(), now()).unwrap();
-        let browser = Browser::new(&self.server.origin, self.server.labels);
-        let callback = match self.server.pages {
-            Pages::Forms => browser.visit(url, decision).await,
+        let end = self.visit(url, decision).await;
+        pending.accept(client, end.callback(), now())
+    }
+
+    /// A person's way through login and consent, from this URL on.
+    pub(crate) async fn visit(&self, url: Url, decision: Decision) -> End {
+        self.walk(Browser::new(&self.server.origin, self.server.labels, decision), url).await
+    }
+
+    pub(crate) async fn walk(&self, browser: Browser, url: Url) -> End {
+        match self.server.pages {
+            Pages::Forms => browser.visit(url).await,
             Pages::Glewlwyd => server::glewlwyd::visit(&browser, url).await,
-        };
-        pending.accept(client, Callback::url(&callback), now())
+        }
     }
 
     /// A whole login.

@@ -26,12 +26,14 @@ const grants = {
   [DEVICE]: { grant_types: [DEVICE, 'refresh_token'], response_types: [] },
   client_credentials: { grant_types: ['client_credentials'], response_types: [] },
   implicit: { grant_types: ['implicit'], response_types: ['id_token token'] },
+  hybrid: { grant_types: [CODE, 'implicit', 'refresh_token'], response_types: ['code id_token'] },
 };
 
 const clients = settings.clients
   .filter(({ grant }) => grant in grants)
-  .map(({ id, secret, authentication, grant }) => ({
+  .map(({ id, secret, authentication, grant, jwks }) => ({
     client_id: id,
+    ...(jwks && { jwks }),
     ...(secret && { client_secret: secret }),
     token_endpoint_auth_method: authentication,
     // The redirect URIs are on this machine and without TLS: those of a native app.
@@ -54,7 +56,7 @@ const provider = new Provider(origin, {
     'client_secret_jwt',
     'private_key_jwt',
   ],
-  responseTypes: ['code', 'id_token token', 'id_token'],
+  responseTypes: ['code', 'code id_token', 'id_token token', 'id_token'],
   rotateRefreshToken: true,
   issueRefreshToken: async (ctx, client) => client.grantTypeAllowed('refresh_token'),
   findAccount: async (ctx, id) => ({ accountId: id, claims: async () => ({ sub: id }) }),
@@ -62,7 +64,7 @@ const provider = new Provider(origin, {
     AccessToken: 600,
     AuthorizationCode: 60,
     ClientCredentials: 600,
-    DeviceCode: settings.device_code_lifetime,
+    DeviceCode: 600,
     Grant: 3600,
     IdToken: 600,
     Interaction: 600,
@@ -112,5 +114,17 @@ function asked(ctx) {
 for (const event of ['authorization.error', 'grant.error', 'server_error', 'revocation.error']) {
   provider.on(event, (ctx, error) => console.error(event, error));
 }
-server.on('request', provider.callback());
+// The device code for this user code has expired: nobody has to wait for that.
+async function expire(userCode) {
+  const stored = await provider.DeviceCode.adapter.findByUserCode(userCode.replace('-', ''));
+  stored.exp = 1;
+}
+
+const serve = provider.callback();
+server.on('request', async (request, response) => {
+  const url = new URL(request.url, origin);
+  if (url.pathname !== '/expire') return serve(request, response);
+  await expire(url.searchParams.get('user_code'));
+  response.end();
+});
 console.log(`listening ${origin}`);

@@ -16,10 +16,12 @@ use rcgen::KeyPair;
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
 
-use super::{Act, Endpoints, Labels, Pages, Running, as_it_is, folder};
-use crate::browser::Browser;
+use super::{Act, Endpoints, Expiry, Labels, Pages, Running, as_it_is, folder};
+use crate::browser::{Browser, End};
 use crate::process::{Process, bound};
-use crate::registered::{CLIENTS, PASSWORD, REDIRECT_URI, Registered, USER};
+use crate::registered::{
+    CLIENTS, DEVICE_GRANT, HYBRID_GRANT, PASSWORD, REDIRECT_URI, Registered, USER,
+};
 use crate::world::builder;
 
 pub(crate) const NAME: &str = "glewlwyd";
@@ -27,6 +29,8 @@ pub(crate) const VERSION: &str = "2.7.5";
 
 const CONFIGURATION: &str = include_str!("../glewlwyd/glewlwyd.conf");
 const PLUGIN: &str = include_str!("../glewlwyd/plugin.json");
+
+const EXPIRE: &str = "UPDATE gpo_device_authorization SET gpoda_expires_at = 1";
 
 /// Where Debian's package puts things.
 const LIBRARY: &str = "/usr/lib/glewlwyd";
@@ -53,11 +57,14 @@ pub(crate) async fn start(listener: LoopbackListener) -> Option<Running> {
             authorization: "/api/oidc/auth",
             token: "/api/oidc/token",
             revocation: Some("/api/oidc/revoke"),
+            device_authorization: Some("/api/oidc/device_authorization"),
             resource: Some("/api/oidc/userinfo"),
         },
         pages: Pages::Glewlwyd,
         // No button says no.
         labels: Labels { allow: "Continue", deny: None },
+        device_labels: Labels { allow: "Continue", deny: None },
+        expiry: Expiry::Database(home.path().join("glewlwyd.db"), EXPIRE),
         acts: &[
             Act::Fill("username", USER),
             Act::Fill("password", PASSWORD),
@@ -147,10 +154,15 @@ async fn set_up(administrator: &Api, origin: &str, redirect_uri: &str) {
 }
 
 fn registration(client: &Registered, redirect_uri: &str) -> Value {
+    // Its own names for what is allowed.
     let grants = match client.grant {
-        "authorization_code" => json!(["code", "refresh_token", "delete_token"]),
-        other => json!([other, "refresh_token", "delete_token"]),
+        "authorization_code" => &["code"][..],
+        HYBRID_GRANT => &["code", "id_token"],
+        "implicit" => &["token"],
+        DEVICE_GRANT => &["device_authorization"],
+        other => &[other],
     };
+    let grants = [grants, &["refresh_token", "delete_token"]].concat();
     let mut registration = json!({
         "client_id": client.id,
         "name": client.id,
@@ -164,6 +176,10 @@ fn registration(client: &Registered, redirect_uri: &str) -> Value {
     if let Some(secret) = client.secret {
         registration["client_secret"] = secret.into();
         registration["password"] = secret.into();
+    }
+    if let Some(keys) = client.jwks() {
+        registration["jwks"] = keys;
+        registration["confidential"] = true.into();
     }
     registration
 }
@@ -191,9 +207,12 @@ impl Api {
 }
 
 /// What its page does when a person logs in and consents: the page is a script, and calls these.
-pub(crate) async fn visit(browser: &Browser, url: Url) -> String {
-    let page = location(browser, url.clone()).await;
-    let page = url.join(&page).unwrap();
+pub(crate) async fn visit(browser: &Browser, url: Url) -> End {
+    let answer = browser.get(&url).await;
+    let Some(page) = answer.headers().get(LOCATION) else {
+        panic!("{url}: {} {}", answer.status(), answer.text().await.unwrap());
+    };
+    let page = url.join(page.to_str().unwrap()).unwrap();
     let parameter = |name: &str| {
         let found = page.query_pairs().find(|(own, _)| own == name);
         found.unwrap_or_else(|| panic!("no {name} in {page}")).1.into_owned()
@@ -205,13 +224,5 @@ pub(crate) async fn visit(browser: &Browser, url: Url) -> String {
     api.call(Method::PUT, &format!("/auth/grant/{client}"), &json!({ "scope": scope })).await;
     let mut back = Url::parse(&parameter("callback_url")).unwrap();
     back.query_pairs_mut().append_key_only("g_continue");
-    location(browser, back).await
-}
-
-async fn location(browser: &Browser, url: Url) -> String {
-    let answer = browser.http.get(url.clone()).send().await.unwrap();
-    let Some(location) = answer.headers().get(LOCATION) else {
-        panic!("{url}: {} {}", answer.status(), answer.text().await.unwrap());
-    };
-    location.to_str().unwrap().to_owned()
+    browser.visit(back).await
 }

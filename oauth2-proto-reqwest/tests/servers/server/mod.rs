@@ -1,6 +1,7 @@
 //! The servers: how each is started, and what it is like.
 
 use core::any::Any;
+use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Mutex;
 
@@ -28,6 +29,9 @@ pub(crate) struct Running {
     pub(crate) endpoints: Endpoints,
     pub(crate) pages: Pages,
     pub(crate) labels: Labels,
+    /// The same on the pages where a device's user code is entered.
+    pub(crate) device_labels: Labels,
+    pub(crate) expiry: Expiry,
     /// A login and its consent in a browser that executes scripts.
     pub(crate) acts: &'static [Act],
     /// What a person's login asks for: enough for a refresh token and the protected resource.
@@ -48,6 +52,7 @@ pub(crate) struct Endpoints {
     pub(crate) authorization: &'static str,
     pub(crate) token: &'static str,
     pub(crate) revocation: Option<&'static str>,
+    pub(crate) device_authorization: Option<&'static str>,
     /// A resource that needs a token of `Running::scope`.
     pub(crate) resource: Option<&'static str>,
 }
@@ -67,6 +72,17 @@ pub(crate) struct Labels {
     pub(crate) allow: &'static str,
     /// Where a person can say no.
     pub(crate) deny: Option<&'static str>,
+}
+
+/// What makes a device code expire before its time, so that nobody has to wait.
+#[derive(Debug)]
+pub(crate) enum Expiry {
+    /// A visit of this path of the server's script, with the user code.
+    Path(&'static str),
+    /// A statement for the database in this file.
+    Database(PathBuf, &'static str),
+    /// The server has no device codes.
+    Nothing,
 }
 
 /// What a person does in a browser, one after the other.

@@ -5,8 +5,8 @@ use std::sync::Mutex;
 
 use oauth2_proto_reqwest::loopback::LoopbackListener;
 
-use super::{Act, Endpoints, Labels, Pages, Running, as_it_is, installed, run};
-use crate::registered::{PASSWORD, USER};
+use super::{Act, Endpoints, Expiry, Labels, Pages, Running, installed, run};
+use crate::registered::{LEGACY, PASSWORD, Registered, USER};
 
 pub(crate) const NAME: &str = "oidc-provider";
 pub(crate) const VERSION: &str = "9.13.3";
@@ -29,10 +29,13 @@ pub(crate) async fn start(listener: LoopbackListener) -> Option<Running> {
             authorization: "/auth",
             token: "/token",
             revocation: Some("/token/revocation"),
+            device_authorization: Some("/device/auth"),
             resource: Some("/me"),
         },
         pages: Pages::Forms,
         labels: Labels { allow: "Continue", deny: Some("[ Cancel ]") },
+        device_labels: Labels { allow: "Continue", deny: Some("[ Abort ]") },
+        expiry: Expiry::Path("/expire"),
         acts: &[
             Act::Fill("login", USER),
             Act::Fill("password", PASSWORD),
@@ -41,8 +44,13 @@ pub(crate) async fn start(listener: LoopbackListener) -> Option<Running> {
         ],
         scope: "openid read",
         service_scope: "read",
-        registered: as_it_is,
+        registered,
         listener: Mutex::new(Some(listener)),
         _keep: Box::new(process),
     })
+}
+
+/// It has no password grant.
+fn registered(it: &Registered) -> Option<Registered> {
+    (it.grant != LEGACY.grant).then_some(*it)
 }
