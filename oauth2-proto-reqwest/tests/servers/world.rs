@@ -6,7 +6,8 @@ use std::time::UNIX_EPOCH;
 use http::{Request, Response, StatusCode};
 use oauth2_proto::agent::Host;
 use oauth2_proto::{
-    Authentication, Authorized, AwaitingToken, Body, Client, Code, Error, Server, State, Timestamp,
+    Authentication, AuthorizationRequest, Authorized, AwaitingToken, Body, Client, Code, Error,
+    Server, State, Timestamp,
 };
 use oauth2_proto_hyper::HyperHost;
 use oauth2_proto_reqwest::reqwest::Url;
@@ -96,6 +97,12 @@ impl World {
         if let Some(path) = endpoints.revocation {
             server = server.with_revocation(&url(path)).unwrap();
         }
+        if let Some(path) = endpoints.introspection {
+            server = server.with_introspection(&url(path)).unwrap();
+        }
+        if let Some(path) = endpoints.pushed_authorization {
+            server = server.with_pushed_authorization(&url(path)).unwrap();
+        }
         if let Some(path) = endpoints.device_authorization {
             server = server.with_device_authorization(&url(path)).unwrap();
         }
@@ -145,6 +152,19 @@ impl World {
     pub(crate) async fn log_in(&self, client: &Client) -> Authorized {
         let code = self.consent(client, Decision::Allow).await.unwrap();
         self.exchange(client, code.redeem(client, now()).unwrap()).await.unwrap()
+    }
+
+    /// A whole login that asks for more than the usual scope, or a refusal of it.
+    pub(crate) async fn log_in_asking<'a>(
+        &self,
+        client: &'a Client,
+        ask: impl FnOnce(AuthorizationRequest<'a>) -> AuthorizationRequest<'a>,
+    ) -> Result<Authorized, Error> {
+        let request = ask(client.authorize(REDIRECT_URI).scope(self.server.scope));
+        let (url, pending) = request.begin(&mut rand::rng(), now()).unwrap();
+        let end = self.visit(url, Decision::Allow).await;
+        let code = pending.accept(client, end.callback(), now())?;
+        self.exchange(client, code.redeem(client, now()).unwrap()).await
     }
 
     /// What the protected resource says to a token; nothing, where there is no such resource.

@@ -12,10 +12,13 @@ mod authentication;
 mod callback;
 mod client_credentials;
 mod code;
+mod details;
 mod device;
+mod introspection;
 mod legacy;
 mod refresh;
 mod refusal;
+mod resource;
 mod revocation;
 
 /// One row of the table.
@@ -50,6 +53,12 @@ pub(crate) fn rows() -> Vec<Row> {
         row("device: slowed down", device::is_slowed_down),
         row("hybrid: an ID token beside the code", callback::is_hybrid),
         row("response mode form_post", callback::is_posted),
+        row("resource indicator", resource::binds),
+        row("resource indicator: another token for it", resource::has_a_token_each),
+        row("resource indicator: an unknown one", resource::of_others_is_refused),
+        row("pushed authorization request", details::are_pushed),
+        row("authorization details", details::are_granted),
+        row("authorization details of an unknown type", details::of_no_known_type_are_refused),
         row("client authentication: none", authentication::none),
         row("client authentication: client_secret_basic", authentication::basic),
         row(
@@ -63,6 +72,8 @@ pub(crate) fn rows() -> Vec<Row> {
         row("client authentication: client_secret_post", authentication::post),
         row("client authentication: client_secret_jwt", authentication::secret_jwt),
         row("client authentication: private_key_jwt", authentication::key_jwt),
+        row("introspection", introspection::tells),
+        row("revocation of one token", introspection::of_one_token_is_revoked),
         row("revocation when signing out", revocation::signs_out),
         row("wrong secret", refusal::wrong_secret),
         row("wrong verifier", refusal::wrong_verifier),

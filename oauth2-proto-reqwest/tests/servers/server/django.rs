@@ -29,6 +29,8 @@ pub(crate) async fn start(listener: LoopbackListener) -> Option<Running> {
             authorization: "/o/authorize/",
             token: "/o/token/",
             revocation: Some("/o/revoke_token/"),
+            introspection: Some("/o/introspect/"),
+            pushed_authorization: None,
             device_authorization: Some("/o/device-authorization/"),
             resource: Some("/o/userinfo/"),
         },

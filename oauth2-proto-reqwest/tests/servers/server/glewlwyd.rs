@@ -57,6 +57,8 @@ pub(crate) async fn start(listener: LoopbackListener) -> Option<Running> {
             authorization: "/api/oidc/auth",
             token: "/api/oidc/token",
             revocation: Some("/api/oidc/revoke"),
+            introspection: Some("/api/oidc/introspect"),
+            pushed_authorization: Some("/api/oidc/par"),
             device_authorization: Some("/api/oidc/device_authorization"),
             resource: Some("/api/oidc/userinfo"),
         },
@@ -170,6 +172,7 @@ fn registration(client: &Registered, redirect_uri: &str) -> Value {
         "redirect_uri": [REDIRECT_URI, redirect_uri],
         "authorization_type": grants,
         "token_endpoint_auth_method": [client.authentication],
+        "authorization_details_types": ["payment"],
         "scope": ["read"],
         "enabled": true,
     });
@@ -222,6 +225,13 @@ pub(crate) async fn visit(browser: &Browser, url: Url) -> End {
     api.log_in(USER, PASSWORD).await;
     let (client, scope) = (parameter("client_id"), parameter("scope"));
     api.call(Method::PUT, &format!("/auth/grant/{client}"), &json!({ "scope": scope })).await;
+    let details = page.query_pairs().find(|(name, _)| name == "authorization_details");
+    let details: Vec<Value> =
+        details.map_or(Vec::new(), |(_, json)| serde_json::from_str(&json).unwrap());
+    for detail in details {
+        let path = format!("/oidc/rar/{client}/{}/1", detail["type"].as_str().unwrap());
+        api.call(Method::PUT, &path, &json!({})).await;
+    }
     let mut back = Url::parse(&parameter("callback_url")).unwrap();
     back.query_pairs_mut().append_key_only("g_continue");
     browser.visit(back).await

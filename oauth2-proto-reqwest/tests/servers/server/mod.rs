@@ -52,7 +52,9 @@ pub(crate) struct Endpoints {
     pub(crate) authorization: &'static str,
     pub(crate) token: &'static str,
     pub(crate) revocation: Option<&'static str>,
+    pub(crate) introspection: Option<&'static str>,
     pub(crate) device_authorization: Option<&'static str>,
+    pub(crate) pushed_authorization: Option<&'static str>,
     /// A resource that needs a token of `Running::scope`.
     pub(crate) resource: Option<&'static str>,
 }

@@ -29,6 +29,8 @@ pub(crate) async fn start(listener: LoopbackListener) -> Option<Running> {
             authorization: "/auth",
             token: "/token",
             revocation: Some("/token/revocation"),
+            introspection: Some("/token/introspection"),
+            pushed_authorization: Some("/request"),
             device_authorization: Some("/device/auth"),
             resource: Some("/me"),
         },
