@@ -25,12 +25,14 @@ pub use error::{
     Unavailable,
 };
 pub use machine::{
-    Authorized, Authorizing, AwaitingCallback, AwaitingToken, Code, Failed, Refreshing, State,
-    TokenRequest, Unauthorized,
+    Authorized, Authorizing, AwaitingCallback, AwaitingToken, Code, Discovery, Failed, Refreshing,
+    ResourceDiscovery, State, TokenRequest, Unauthorized, Undiscovered,
 };
 pub use session::{Challenged, Lost, Received, Session, Step, Ticket};
-pub use value::{AccessToken, Body, Generation, LoginId, Scope, Secret, Seed, Timestamp};
-pub use wire::{Callback, Challenge};
+pub use value::{
+    AccessToken, Body, Generation, LearntUrl, LoginId, Origins, Scope, Secret, Seed, Timestamp,
+};
+pub use wire::{Callback, Challenge, ResourceMetadata, ServerMetadata};
 
 #[cfg(doc)]
 #[doc = include_str!("../docs/guide.md")]

@@ -2,6 +2,7 @@
 
 mod authentication;
 mod authorization_request;
+mod from_metadata;
 mod params;
 mod policy;
 mod request_kind;

@@ -7,7 +7,7 @@ use url::Url;
 
 use super::RequestKind;
 use crate::error::Misuse;
-use crate::value::is_loopback;
+use crate::value::{EndpointUrl, endpoint_url};
 
 /// The endpoints of an authorization server.
 ///
@@ -18,19 +18,13 @@ use crate::value::is_loopback;
 #[derive(Clone, Debug)]
 pub struct Server {
     authorization: Option<Url>,
-    token: Endpoint,
-    device_authorization: Option<Endpoint>,
-    pushed_authorization: Option<Endpoint>,
-    revocation: Option<Endpoint>,
-    introspection: Option<Endpoint>,
+    token: EndpointUrl,
+    device_authorization: Option<EndpointUrl>,
+    pushed_authorization: Option<EndpointUrl>,
+    revocation: Option<EndpointUrl>,
+    introspection: Option<EndpointUrl>,
     issuer: Option<String>,
     issuer_required: bool,
-}
-
-#[derive(Clone, Debug)]
-struct Endpoint {
-    url: Url,
-    uri: Uri,
 }
 
 impl Server {
@@ -44,7 +38,7 @@ impl Server {
     /// See [RFC 6749 §3](https://www.rfc-editor.org/rfc/rfc6749#section-3).
     pub fn new(authorization: &str, token: &str) -> Result<Self, Misuse> {
         let name = "authorization endpoint";
-        let authorization = endpoint(name, authorization)?;
+        let authorization = endpoint_url(name, authorization)?;
         if authorization.query_pairs().any(|(name, _)| is_machine_parameter(&name)) {
             return Err(Misuse::Url(name, "already has a parameter that the protocol sets"));
         }
@@ -58,7 +52,7 @@ impl Server {
     pub fn token_only(token: &str) -> Result<Self, Misuse> {
         Ok(Self {
             authorization: None,
-            token: Endpoint::new("token endpoint", token)?,
+            token: EndpointUrl::new("token endpoint", token)?,
             device_authorization: None,
             pushed_authorization: None,
             revocation: None,
@@ -75,7 +69,7 @@ impl Server {
     ///
     /// See [RFC 7009 §2](https://www.rfc-editor.org/rfc/rfc7009#section-2).
     pub fn with_revocation(self, revocation: &str) -> Result<Self, Misuse> {
-        let revocation = Endpoint::new("revocation endpoint", revocation)?;
+        let revocation = EndpointUrl::new("revocation endpoint", revocation)?;
         Ok(Self { revocation: Some(revocation), ..self })
     }
 
@@ -86,7 +80,7 @@ impl Server {
     ///
     /// See [RFC 8628 §3.1](https://www.rfc-editor.org/rfc/rfc8628#section-3.1).
     pub fn with_device_authorization(self, url: &str) -> Result<Self, Misuse> {
-        let endpoint = Endpoint::new("device authorization endpoint", url)?;
+        let endpoint = EndpointUrl::new("device authorization endpoint", url)?;
         Ok(Self { device_authorization: Some(endpoint), ..self })
     }
 
@@ -97,7 +91,7 @@ impl Server {
     ///
     /// See [RFC 9126 §2](https://www.rfc-editor.org/rfc/rfc9126#section-2).
     pub fn with_pushed_authorization(self, url: &str) -> Result<Self, Misuse> {
-        let endpoint = Endpoint::new("pushed authorization request endpoint", url)?;
+        let endpoint = EndpointUrl::new("pushed authorization request endpoint", url)?;
         Ok(Self { pushed_authorization: Some(endpoint), ..self })
     }
 
@@ -108,7 +102,7 @@ impl Server {
     ///
     /// See [RFC 7662 §2](https://www.rfc-editor.org/rfc/rfc7662#section-2).
     pub fn with_introspection(self, url: &str) -> Result<Self, Misuse> {
-        let endpoint = Endpoint::new("introspection endpoint", url)?;
+        let endpoint = EndpointUrl::new("introspection endpoint", url)?;
         Ok(Self { introspection: Some(endpoint), ..self })
     }
 
@@ -182,14 +176,6 @@ impl Server {
     }
 }
 
-impl Endpoint {
-    fn new(name: &'static str, text: &str) -> Result<Self, Misuse> {
-        let url = endpoint(name, text)?;
-        let uri = Uri::try_from(url.as_str()).map_err(|_| Misuse::Url(name, "is not a URI"))?;
-        Ok(Self { url, uri })
-    }
-}
-
 /// The parameters of an authorization request that are the machine's own.
 pub(super) fn is_machine_parameter(name: &str) -> bool {
     matches!(
@@ -202,21 +188,4 @@ pub(super) fn is_machine_parameter(name: &str) -> bool {
             | "code_challenge"
             | "code_challenge_method"
     )
-}
-
-fn endpoint(name: &'static str, text: &str) -> Result<Url, Misuse> {
-    let url = Url::parse(text).map_err(|_| Misuse::Url(name, "is not an absolute URL"))?;
-    let local = url.scheme() == "http" && url.host_str().is_some_and(is_loopback);
-    // RFC 6749 §3.1, §3.2: the endpoints MUST require TLS. What never leaves this machine may not.
-    if url.scheme() != "https" && !local {
-        return Err(Misuse::Url(name, "must be https (plain http: this machine only)"));
-    }
-    // RFC 6749 §3.1, §3.2: the endpoint URI MUST NOT include a fragment component.
-    if url.fragment().is_some() {
-        return Err(Misuse::Url(name, "must not have a fragment"));
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err(Misuse::Url(name, "must not have a user name or password"));
-    }
-    Ok(url)
 }

@@ -71,6 +71,8 @@ pub enum Problem {
     Redirected(StatusCode),
     /// The status is neither 200 nor an error that explains itself.
     Status(StatusCode),
+    /// The status is a success, but not the one (the second) that this answer comes with.
+    UnexpectedStatus(StatusCode, StatusCode),
     /// The body is larger than this many bytes.
     TooLarge(usize),
     /// The body is not one JSON object and nothing else.
@@ -87,6 +89,21 @@ pub enum Problem {
     TokenType(Box<str>),
     /// An answer that belongs to another grant, such as `authorization_pending` to a refresh.
     OutOfPlace,
+    /// A member names somebody else than who was asked for, so nothing beside it may be used.
+    Mismatch {
+        /// The member, such as `issuer`.
+        member: &'static str,
+        /// What it would have to be.
+        expected: Box<str>,
+        /// What it is, as far as it is printable.
+        found: Box<str>,
+    },
+    /// A member is a URL that must not be used: its name and why.
+    Url(&'static str, &'static str),
+    /// A member is a URL on this origin, which the program has not accepted.
+    Origin(&'static str, Box<str>),
+    /// The server authenticates clients in these ways, and the client can do none of them.
+    Authentication(Box<str>),
 }
 
 impl Problem {
@@ -108,6 +125,10 @@ impl Problem {
                 f,
                 "the {endpoint} answered {status} without an OAuth error that explains it; \
                  see the diagnostics of this error"
+            ),
+            Self::UnexpectedStatus(status, expected) => write!(
+                f,
+                "the {endpoint} answered {status}, where the RFC has it answer {expected}"
             ),
             Self::TooLarge(limit) => {
                 write!(f, "the {endpoint}'s answer is larger than {limit} bytes")
@@ -140,6 +161,22 @@ impl Problem {
             Self::OutOfPlace => {
                 write!(f, "the {endpoint} gave an answer that belongs to the device grant")
             }
+            Self::Mismatch { member, expected, found } => write!(
+                f,
+                "the {endpoint}'s answer has the {member} {found:?}, but was asked for \
+                 {expected:?}, and must not be used; both have to be the same text"
+            ),
+            Self::Url(member, why) => write!(f, "the {endpoint}'s {member} {why}"),
+            Self::Origin(member, origin) => write!(
+                f,
+                "the {endpoint}'s {member} is on {origin}, which the program has not accepted; \
+                 name that origin if it is right"
+            ),
+            Self::Authentication(methods) => write!(
+                f,
+                "the {endpoint} names only {methods} to authenticate clients, which a client \
+                 secret cannot do; configure the client for one of them"
+            ),
         }
     }
 }

@@ -16,6 +16,9 @@ pub enum Misuse {
     Scope,
     /// A parameter that the machine sets itself was given by the caller, or one was given twice.
     Parameter(Box<str>),
+    /// A member of a registration is the server's to set, contradicts another one, or has a value
+    /// that JSON cannot express.
+    Member(Box<str>),
     /// The state belongs to another client.
     WrongClient,
     /// This server was made without the endpoint that the call needs.
@@ -59,6 +62,11 @@ impl fmt::Display for Misuse {
                     "the parameter {name:?} is set already, by the protocol or twice; leave it out"
                 )
             }
+            Self::Member(name) => write!(
+                f,
+                "the member {name:?} cannot be registered: it is the server's to set, contradicts \
+                 another one, or is no JSON"
+            ),
             Self::WrongClient => {
                 f.write_str("the state belongs to another client_id or authorization server")
             }

@@ -2,7 +2,10 @@
 
 mod access_token;
 mod body;
+mod endpoint_url;
 mod id;
+mod learnt_url;
+mod origins;
 mod pkce;
 mod scope;
 mod secret;
@@ -11,8 +14,11 @@ mod timestamp;
 pub use access_token::AccessToken;
 pub(crate) use access_token::is_loopback;
 pub use body::Body;
+pub(crate) use endpoint_url::{EndpointUrl, endpoint_url};
 pub(crate) use id::{Fingerprint, HolderId};
 pub use id::{Generation, LoginId, Seed};
+pub use learnt_url::LearntUrl;
+pub use origins::Origins;
 pub(crate) use pkce::{RandomText, code_challenge};
 pub use scope::Scope;
 pub use secret::Secret;
