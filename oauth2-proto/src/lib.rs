@@ -21,8 +21,8 @@ pub use client::{
 };
 pub use coordinator::{Ask, Coordinator, Effect, Given, Swapped, Unknown, Version};
 pub use error::{
-    Denied, Diagnostics, Error, Expired, Forged, Malformed, Misuse, Outage, Problem, Reason,
-    Unavailable,
+    Denied, Diagnostics, Error, Expired, Forged, Malformed, Mismatch, Misuse, Outage, Problem,
+    Reason, Unavailable,
 };
 pub use machine::{
     Authorized, Authorizing, AwaitingCallback, AwaitingToken, Code, Discovery, Failed, Refreshing,

@@ -5,7 +5,7 @@ use core::fmt;
 
 use http::StatusCode;
 
-use super::{Diagnostics, TOKEN_ENDPOINT};
+use super::{Diagnostics, TOKEN_ENDPOINT, printable};
 
 /// How the peer broke the protocol.
 #[derive(Clone, PartialEq, Eq)]
@@ -90,14 +90,7 @@ pub enum Problem {
     /// An answer that belongs to another grant, such as `authorization_pending` to a refresh.
     OutOfPlace,
     /// A member names somebody else than who was asked for, so nothing beside it may be used.
-    Mismatch {
-        /// The member, such as `issuer`.
-        member: &'static str,
-        /// What it would have to be.
-        expected: Box<str>,
-        /// What it is, as far as it is printable.
-        found: Box<str>,
-    },
+    Mismatch(Box<Mismatch>),
     /// A member is a URL that must not be used: its name and why.
     Url(&'static str, &'static str),
     /// A member is a URL on this origin, which the program has not accepted.
@@ -106,7 +99,32 @@ pub enum Problem {
     Authentication(Box<str>),
 }
 
+/// A member that names somebody else than who was asked for.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct Mismatch {
+    /// The member, such as `issuer`.
+    pub member: &'static str,
+    /// What it would have to be.
+    pub expected: Box<str>,
+    /// What it is; characters that are not printable are replaced by `?`.
+    pub found: Box<str>,
+}
+
 impl Problem {
+    /// What is wrong with a member, unless it is just this text.
+    pub(crate) fn unless_same(
+        member: &'static str,
+        expected: &str,
+        found: &str,
+    ) -> Result<(), Self> {
+        if expected == found {
+            return Ok(());
+        }
+        let (expected, found) = (printable(expected), printable(found));
+        Err(Self::Mismatch(Box::new(Mismatch { member, expected, found })))
+    }
+
     fn describe(&self, endpoint: &'static str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::CallbackUrl => f.write_str("the callback is not a URL"),
@@ -161,10 +179,11 @@ impl Problem {
             Self::OutOfPlace => {
                 write!(f, "the {endpoint} gave an answer that belongs to the device grant")
             }
-            Self::Mismatch { member, expected, found } => write!(
+            Self::Mismatch(mismatch) => write!(
                 f,
-                "the {endpoint}'s answer has the {member} {found:?}, but was asked for \
-                 {expected:?}, and must not be used; both have to be the same text"
+                "the {endpoint}'s answer has the {} {:?} and was asked for {:?}, so it must not be \
+                 used; both have to be the same text",
+                mismatch.member, mismatch.found, mismatch.expected
             ),
             Self::Url(member, why) => write!(f, "the {endpoint}'s {member} {why}"),
             Self::Origin(member, origin) => write!(

@@ -16,7 +16,7 @@ pub(crate) use denied::INVALID_GRANT;
 pub use diagnostics::Diagnostics;
 pub use expired::{Expired, Reason};
 pub use forged::Forged;
-pub use malformed::{Malformed, Problem};
+pub use malformed::{Malformed, Mismatch, Problem};
 pub use misuse::Misuse;
 pub use unavailable::{Outage, Unavailable};
 

@@ -177,10 +177,13 @@ impl Discovery {
 /// How much an error says: that there is a wrong document more than that there is none.
 const fn weight(error: &Error) -> u8 {
     let Error::Malformed(malformed) = error else { return 0 };
-    match malformed.problem() {
-        Problem::Status(_) => 0,
-        Problem::Redirected(_) | Problem::Json | Problem::TooLarge(_) => 1,
-        _ => 2,
+    let problem = malformed.problem();
+    if matches!(problem, Problem::Status(_)) {
+        0
+    } else if matches!(problem, Problem::Redirected(_) | Problem::Json | Problem::TooLarge(_)) {
+        1
+    } else {
+        2
     }
 }
 

@@ -10,7 +10,7 @@ use url::Url;
 
 use super::Reply;
 use super::document::{Document, Known, Names, members};
-use crate::error::{Error, Problem, printable};
+use crate::error::{Error, Problem};
 use crate::value::LearntUrl;
 
 /// What errors speak of.
@@ -40,11 +40,7 @@ impl ResourceMetadata {
             // RFC 9728 §3.3: the resource value returned MUST be identical to the resource's
             // identifier, or to the URL that the request was made to; if not, the data MUST NOT be
             // used.
-            let found = document.required("resource")?;
-            if found != resource {
-                let (expected, found) = (printable(resource), printable(&found));
-                return Err(Problem::Mismatch { member: "resource", expected, found });
-            }
+            Problem::unless_same("resource", resource, &document.required("resource")?)?;
             let name = "authorization_servers";
             let issuers = document.take::<Vec<String>>(name)?.unwrap_or_default();
             let issuer = |text: &String| {

@@ -10,7 +10,7 @@ use url::Url;
 
 use super::Reply;
 use super::document::{Document, Known, Names, members};
-use crate::error::{Error, Malformed, Problem, printable};
+use crate::error::{Error, Malformed, Problem};
 use crate::value::LearntUrl;
 
 /// What errors speak of.
@@ -38,11 +38,7 @@ impl ServerMetadata {
         let read = || {
             // RFC 8414 §3.3: the issuer value returned MUST be identical to the one into which the
             // well-known URI was inserted; if not, the data MUST NOT be used.
-            let found = document.required("issuer")?;
-            if found != issuer {
-                let (expected, found) = (printable(issuer), printable(&found));
-                return Err(Problem::Mismatch { member: "issuer", expected, found });
-            }
+            Problem::unless_same("issuer", issuer, &document.required("issuer")?)?;
             let known = document.known(&NAMES, source)?;
             Ok(Self { issuer: issuer.to_owned(), source: source.clone(), known })
         };
