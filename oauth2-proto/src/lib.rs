@@ -16,8 +16,8 @@ mod value;
 mod wire;
 
 pub use client::{
-    Authenticate, Authentication, AuthorizationRequest, Client, ClientRequest, Hook, RequestKind,
-    Server,
+    Authenticate, Authentication, AuthorizationRequest, Client, ClientRegistration, ClientRequest,
+    Deregistering, Hook, Management, Managing, RegisteredClient, Registering, RequestKind, Server,
 };
 pub use coordinator::{Ask, Coordinator, Effect, Given, Swapped, Unknown, Version};
 pub use error::{

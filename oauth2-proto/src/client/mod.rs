@@ -5,6 +5,7 @@ mod authorization_request;
 mod from_metadata;
 mod params;
 mod policy;
+mod registration;
 mod request_kind;
 mod revocation;
 mod server;
@@ -24,6 +25,9 @@ pub use authorization_request::AuthorizationRequest;
 pub(crate) use authorization_request::check_redirect_uri;
 pub(crate) use params::{Params, check_resource};
 pub(crate) use policy::{LONGEST_LEASE, Policy, SHORTEST_LEASE};
+pub use registration::{
+    ClientRegistration, Deregistering, Management, Managing, RegisteredClient, Registering,
+};
 pub use request_kind::RequestKind;
 pub use server::Server;
 pub use translate::Hook;

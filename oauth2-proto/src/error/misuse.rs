@@ -17,7 +17,7 @@ pub enum Misuse {
     /// A parameter that the machine sets itself was given by the caller, or one was given twice.
     Parameter(Box<str>),
     /// A member of a registration is the server's to set, contradicts another one, or has a value
-    /// that JSON cannot express.
+    /// that cannot be sent.
     Member(Box<str>),
     /// The state belongs to another client.
     WrongClient,
@@ -64,8 +64,8 @@ impl fmt::Display for Misuse {
             }
             Self::Member(name) => write!(
                 f,
-                "the member {name:?} cannot be registered: it is the server's to set, contradicts \
-                 another one, or is no JSON"
+                "{name} cannot be part of a registration: it is the server's to set, contradicts \
+                 another member, or has a value that cannot be sent"
             ),
             Self::WrongClient => {
                 f.write_str("the state belongs to another client_id or authorization server")

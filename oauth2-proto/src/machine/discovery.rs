@@ -4,7 +4,7 @@
 
 use alloc::boxed::Box;
 use alloc::format;
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
@@ -98,7 +98,7 @@ impl Discovery {
         if issuer.has_query() {
             return Err(issuer.refused(Problem::Url("issuer", "must not have a query")));
         }
-        Self::search(&issuer.to_string(), url)
+        Self::search(issuer.as_str(), url)
             .map_err(|why| issuer.refused(Problem::Url("issuer", why)))
     }
 

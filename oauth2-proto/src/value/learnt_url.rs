@@ -82,6 +82,11 @@ impl LearntUrl {
         Error::Malformed(Malformed::new(problem).of(self.teacher))
     }
 
+    /// The text, to be stored.
+    pub(crate) const fn as_str(&self) -> &str {
+        &self.text
+    }
+
     /// Where a request to it goes, as far as it may.
     pub(crate) fn accepted(&self, origins: &Origins) -> Result<(&Url, &Uri), Error> {
         self.within(origins).map(|_| (&self.url, &self.uri))

@@ -50,7 +50,17 @@ impl<'a> Document<'a> {
         &mut self,
         name: &'static str,
     ) -> Result<Option<T>, Problem> {
-        let Some(value) = self.0.remove(name) else { return Ok(None) };
+        let value = self.member(name)?;
+        self.0.remove(name);
+        Ok(value)
+    }
+
+    /// Reads a member that stays; `null` stands for an absent one.
+    pub(crate) fn member<T: Deserialize<'a>>(
+        &self,
+        name: &'static str,
+    ) -> Result<Option<T>, Problem> {
+        let Some(value) = self.0.get(name) else { return Ok(None) };
         serde_json::from_str(value.get()).map_err(|_| Problem::Member(name))
     }
 
@@ -94,8 +104,8 @@ impl<'a> Document<'a> {
     }
 
     /// The members that are left, each with its value.
-    pub(crate) fn into_members(self) -> BTreeMap<String, &'a RawValue> {
-        self.0
+    pub(crate) fn members(&self) -> impl Iterator<Item = (&str, &'a RawValue)> + Clone {
+        self.0.iter().map(|(name, value)| (name.as_str(), *value))
     }
 }
 
@@ -161,6 +171,24 @@ impl Known {
     pub(crate) fn link(&self, name: &str) -> Option<&str> {
         self.links.get(name).map(String::as_str)
     }
+}
+
+/// Writes members as one JSON object, without leaving copies of it behind.
+pub(crate) fn object<'m>(members: impl Iterator<Item = (&'m str, &'m RawValue)> + Clone) -> String {
+    // Writing a string as JSON cannot fail.
+    let name = |name| serde_json::to_string(name).unwrap_or_default();
+    // Quotes apart, a name can need six characters for one; then a colon and a comma or brace.
+    let room = members.clone().fold(2_usize, |room, (name, value)| {
+        let name = name.len().saturating_mul(6);
+        room.saturating_add(name).saturating_add(value.get().len()).saturating_add(4)
+    });
+    let mut text = String::with_capacity(room);
+    text.push('{');
+    for (index, (own, value)) in members.enumerate() {
+        text.extend([if index == 0 { "" } else { "," }, &*name(own), ":", value.get()]);
+    }
+    text.push('}');
+    text
 }
 
 /// Members that this crate does not know.

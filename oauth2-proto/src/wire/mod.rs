@@ -12,7 +12,7 @@ mod token_answer;
 pub use callback::Callback;
 pub(crate) use callback::came_to;
 pub use challenge::Challenge;
-pub(crate) use document::{Document, LONGEST_DOCUMENT, fetch};
+pub(crate) use document::{Document, LONGEST_DOCUMENT, fetch, object};
 pub(crate) use form::{Form, encode};
 pub(crate) use reply::{LONGEST_RETRY_AFTER, Reply};
 pub(crate) use resource_metadata::RESOURCE_METADATA;
