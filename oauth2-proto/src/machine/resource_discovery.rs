@@ -47,7 +47,7 @@ pub struct ResourceDiscovery {
 }
 
 /// What errors about a challenge speak of.
-const CHALLENGE: &str = "resource's challenge";
+const CHALLENGE: &str = "challenge";
 
 impl ResourceDiscovery {
     /// The longest document that is read, in bytes: what an HTTP client should stop reading at.
