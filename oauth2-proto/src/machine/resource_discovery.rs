@@ -29,8 +29,8 @@ use crate::wire::{Challenge, LONGEST_DOCUMENT, RESOURCE_METADATA, Reply, Resourc
 ///
 ///     // The resource says which servers issue its tokens; the program says which it trusts.
 ///     let trusted = Origins::new(["https://as.example"])?;
-///     let issuers = metadata.authorization_servers().iter();
-///     let issuer = issuers.filter(|issuer| issuer.within(&trusted).is_ok()).next();
+///     let mut issuers = metadata.authorization_servers().iter();
+///     let issuer = issuers.find(|issuer| issuer.within(&trusted).is_ok());
 ///     Ok(Discovery::learnt(issuer.ok_or("no server that we trust")?, &trusted)?)
 /// }
 /// ```
