@@ -22,11 +22,13 @@ pub use client::{
 pub use coordinator::{Ask, Coordinator, Effect, Given, Swapped, Unknown, Version};
 pub use error::{
     Denied, Diagnostics, Error, Expired, Forged, Malformed, Mismatch, Misuse, Outage, Problem,
-    Reason, Unavailable,
+    Reason, UnacceptedOrigin, Unavailable, UnusableUrl,
 };
 pub use machine::{
-    Authorized, Authorizing, AwaitingCallback, AwaitingToken, Code, Discovery, Failed, Refreshing,
-    ResourceDiscovery, State, TokenRequest, Unauthorized, Undiscovered,
+    Authorized, Authorizing, AwaitingCallback, AwaitingFragment, AwaitingToken, AwaitingUserCode,
+    ClientCredentialsRequest, Code, DeviceAuthorizationRequest, Discovery, Failed,
+    LegacyImplicitRequest, Polled, Polling, Refresh, Refreshing, ResourceDiscovery, State,
+    TokenExchange, TokenRequest, Unauthorized, Undiscovered,
 };
 pub use session::{Challenged, Lost, Received, Session, Step, Ticket};
 pub use value::{
@@ -42,6 +44,9 @@ pub mod guide {
 
     #[doc = include_str!("../docs/performance.md")]
     pub mod performance {}
+
+    #[doc = include_str!("../docs/servers.md")]
+    pub mod servers {}
 }
 
 #[cfg(doctest)]

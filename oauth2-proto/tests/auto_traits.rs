@@ -7,12 +7,13 @@ use core::hash::Hash;
 use oauth2_proto::{
     AccessToken, Ask, Authentication, AuthorizationRequest, Authorized, Authorizing,
     AwaitingCallback, AwaitingToken, Body, Callback, Challenge, Challenged, Client,
-    ClientRegistration, Code, Coordinator, Denied, Deregistering, Diagnostics, Discovery, Effect,
-    Error, Expired, Failed, Forged, Generation, Given, LearntUrl, LoginId, Lost, Malformed,
-    Management, Managing, Mismatch, Misuse, Origins, Outage, Problem, Reason, Received, Refreshing,
-    RegisteredClient, Registering, ResourceDiscovery, ResourceMetadata, Scope, Secret, Seed,
-    Server, ServerMetadata, Session, State, Step, Swapped, Ticket, Timestamp, TokenRequest,
-    Unauthorized, Unavailable, Undiscovered, Unknown, Version,
+    ClientCredentialsRequest, ClientRegistration, Code, Coordinator, Denied, Deregistering,
+    Diagnostics, Discovery, Effect, Error, Expired, Failed, Forged, Generation, Given, LearntUrl,
+    LoginId, Lost, Malformed, Management, Managing, Mismatch, Misuse, Origins, Outage, Problem,
+    Reason, Received, Refreshing, RegisteredClient, Registering, ResourceDiscovery,
+    ResourceMetadata, Scope, Secret, Seed, Server, ServerMetadata, Session, State, Step, Swapped,
+    Ticket, Timestamp, UnacceptedOrigin, Unauthorized, Unavailable, Undiscovered, Unknown,
+    UnusableUrl, Version,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -77,11 +78,13 @@ fn every_type_can_be_sent_shared_moved_and_kept() {
     is_free::<Swapped>();
     is_free::<Ticket>();
     is_free::<Timestamp>();
-    is_free::<TokenRequest<'static>>();
+    is_free::<ClientCredentialsRequest<'static>>();
+    is_free::<UnacceptedOrigin>();
     is_free::<Unauthorized>();
     is_free::<Unavailable>();
     is_free::<Undiscovered>();
     is_free::<Unknown>();
+    is_free::<UnusableUrl>();
     is_free::<Version>();
 }
 

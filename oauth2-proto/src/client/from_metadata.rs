@@ -109,6 +109,6 @@ fn refused(problem: Problem) -> Error {
 }
 
 /// What would be the caller's fault, had the caller chosen the URL.
-const fn unusable(name: &'static str, misuse: &Misuse) -> Problem {
-    Problem::Url(name, if let Misuse::Url(_, why) = misuse { why } else { "is not usable" })
+fn unusable(name: &'static str, misuse: &Misuse) -> Problem {
+    Problem::url(name, if let Misuse::Url(_, why) = misuse { why } else { "is not usable" })
 }

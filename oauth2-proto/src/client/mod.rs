@@ -55,6 +55,8 @@ pub struct Client {
     server: Server,
     fingerprint: Fingerprint,
     credentials: Credentials,
+    /// Kept beside the credentials, for dialects that show it otherwise.
+    secret: Option<Secret>,
     /// The header fields of every token request, built once.
     headers: HeaderMap,
     policy: Policy,
@@ -73,6 +75,7 @@ impl Client {
             server,
             fingerprint,
             credentials: Credentials::Pairs(Secret::new(String::new())),
+            secret: None,
             headers: HeaderMap::new(),
             policy: Policy::default(),
             translation: Translation::default(),
@@ -85,8 +88,10 @@ impl Client {
     ///
     /// See [RFC 6749 §2.3.1](https://www.rfc-editor.org/rfc/rfc6749#section-2.3.1).
     #[must_use]
-    pub fn with_secret(self, secret: impl Into<Secret>) -> Self {
-        self.with_authentication(Authentication::Basic(secret.into()))
+    pub fn with_secret(mut self, secret: impl Into<Secret>) -> Self {
+        let secret = secret.into();
+        self.secret = Some(secret.clone());
+        self.with_authentication(Authentication::Basic(secret))
     }
 
     /// Authenticates in the given way.

@@ -6,7 +6,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 
-use http::{HeaderMap, Request, Response};
+use http::{HeaderMap, Request, Response, StatusCode};
 use url::Url;
 use zeroize::Zeroizing;
 
@@ -39,6 +39,15 @@ pub(crate) trait Translate: fmt::Debug + Send + Sync {
 
     /// How a client with this secret authenticates.
     fn credentials(&self, id: &str, secret: &Secret) -> Credentials;
+
+    /// What else this server has to be asked, after it gave this token, before a login has what it
+    /// is going to use.
+    fn second_request(
+        &self,
+        id: &str,
+        secret: Option<&Secret>,
+        first: &AccessToken,
+    ) -> Option<Request<Body>>;
 
     /// Puts a token, which has been checked, where this server's resources look for it.
     fn attach(
@@ -127,34 +136,41 @@ impl Client {
         attached
     }
 
+    /// What else this server has to be asked, after it gave this first token.
+    pub(crate) fn second_request(&self, first: &AccessToken) -> Option<Request<Body>> {
+        let dialect = self.translation.dialect.as_ref()?;
+        dialect.second_request(&self.id, self.secret.as_ref(), first)
+    }
+
     /// Listens to an answer as the RFCs want it. `held` is the access token that a refresh replaces.
     pub(crate) fn hear<'r, B: AsRef<[u8]>>(
         &self,
         kind: RequestKind,
         held: Option<&AccessToken>,
         response: &'r Response<B>,
-    ) -> Heard<'r, B> {
-        let limit = self.body_limit();
-        let is_long = response.body().as_ref().len() > limit;
+    ) -> Heard<'r> {
+        let (status, headers) = (response.status(), response.headers());
+        let (body, limit) = (response.body().as_ref(), self.body_limit());
         let is_plain = self.translation.dialect.is_none() && self.translation.hooks.is_empty();
-        let translated = (!is_plain && !is_long).then(|| self.translated(kind, held, response));
-        Heard { translated, response, limit }
+        let translated = (!is_plain && body.len() <= limit).then(|| {
+            let mut answer = Response::new(Zeroizing::new(body.to_vec()));
+            *answer.status_mut() = status;
+            *answer.headers_mut() = headers.clone();
+            self.translated(kind, held, answer)
+        });
+        Heard { translated, status, headers, body, limit }
     }
 
-    fn translated<B: AsRef<[u8]>>(
+    fn translated(
         &self,
         kind: RequestKind,
         held: Option<&AccessToken>,
-        response: &Response<B>,
+        mut answer: Answer,
     ) -> Answer {
-        let Translation { dialect, hooks } = &self.translation;
-        let mut answer = Response::new(Zeroizing::new(response.body().as_ref().to_vec()));
-        *answer.status_mut() = response.status();
-        *answer.headers_mut() = response.headers().clone();
-        for hook in hooks {
+        for hook in &self.translation.hooks {
             hook.answer(kind, &mut answer);
         }
-        match dialect {
+        match &self.translation.dialect {
             Some(dialect) => dialect.answer(kind, held, answer),
             None => answer,
         }
@@ -162,19 +178,22 @@ impl Client {
 }
 
 /// An answer in the words of the RFCs: as it came, or translated.
-pub(crate) struct Heard<'r, B> {
+pub(crate) struct Heard<'r> {
     translated: Option<Answer>,
-    response: &'r Response<B>,
+    status: StatusCode,
+    headers: &'r HeaderMap,
+    body: &'r [u8],
     limit: usize,
 }
 
-impl<B: AsRef<[u8]>> Heard<'_, B> {
+impl Heard<'_> {
     /// The answer, unless it is a redirect, an outage or too long; `endpoint` is what errors
     /// speak of.
     pub(crate) fn reply(&self, endpoint: &'static str) -> Result<Reply<'_>, Error> {
-        match &self.translated {
-            Some(answer) => Reply::new(endpoint, answer, self.limit),
-            None => Reply::new(endpoint, self.response, self.limit),
-        }
+        let (status, headers, body) = match &self.translated {
+            Some(answer) => (answer.status(), answer.headers(), &***answer.body()),
+            None => (self.status, self.headers, self.body),
+        };
+        Reply::new(endpoint, status, headers, body, self.limit)
     }
 }

@@ -5,7 +5,7 @@ use core::fmt;
 
 use http::StatusCode;
 
-use super::{Diagnostics, TOKEN_ENDPOINT, printable};
+use super::{Diagnostics, Mismatch, TOKEN_ENDPOINT, UnacceptedOrigin, UnusableUrl};
 
 /// How the peer broke the protocol.
 #[derive(Clone, PartialEq, Eq)]
@@ -88,43 +88,18 @@ pub enum Problem {
     /// The token's type is one that this crate cannot present; RFC 6749 §7.1 forbids to use it.
     TokenType(Box<str>),
     /// An answer that belongs to another grant, such as `authorization_pending` to a refresh.
-    OutOfPlace,
+    OutOfPlace(&'static str),
     /// A member names somebody else than who was asked for, so nothing beside it may be used.
     Mismatch(Box<Mismatch>),
-    /// A member is a URL that must not be used: its name and why.
-    Url(&'static str, &'static str),
-    /// A member is a URL on this origin, which the program has not accepted.
-    Origin(&'static str, Box<str>),
+    /// A member is a URL to which nothing may be sent.
+    Url(Box<UnusableUrl>),
+    /// A member is a URL on an origin which the program has not accepted.
+    Origin(Box<UnacceptedOrigin>),
     /// The server authenticates clients in these ways, and the client can do none of them.
     Authentication(Box<str>),
 }
 
-/// A member that names somebody else than who was asked for.
-#[derive(Clone, PartialEq, Eq, Debug)]
-#[non_exhaustive]
-pub struct Mismatch {
-    /// The member, such as `issuer`.
-    pub member: &'static str,
-    /// What it would have to be.
-    pub expected: Box<str>,
-    /// What it is; characters that are not printable are replaced by `?`.
-    pub found: Box<str>,
-}
-
 impl Problem {
-    /// What is wrong with a member, unless it is just this text.
-    pub(crate) fn unless_same(
-        member: &'static str,
-        expected: &str,
-        found: &str,
-    ) -> Result<(), Self> {
-        if expected == found {
-            return Ok(());
-        }
-        let (expected, found) = (printable(expected), printable(found));
-        Err(Self::Mismatch(Box::new(Mismatch { member, expected, found })))
-    }
-
     fn describe(&self, endpoint: &'static str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::CallbackUrl => f.write_str("the callback is not a URL"),
@@ -176,8 +151,8 @@ impl Problem {
                 "the authorization server issued a token of type {token_type}, and only bearer \
                  tokens can be attached"
             ),
-            Self::OutOfPlace => {
-                write!(f, "the {endpoint} gave an answer that belongs to the device grant")
+            Self::OutOfPlace(error) => {
+                write!(f, "the {endpoint} answered {error}, which belongs to the device grant")
             }
             Self::Mismatch(mismatch) => write!(
                 f,
@@ -185,11 +160,12 @@ impl Problem {
                  used; both have to be the same text",
                 mismatch.member, mismatch.found, mismatch.expected
             ),
-            Self::Url(member, why) => write!(f, "the {endpoint}'s {member} {why}"),
-            Self::Origin(member, origin) => write!(
+            Self::Url(url) => write!(f, "the {endpoint}'s {} {}", url.member, url.why),
+            Self::Origin(url) => write!(
                 f,
-                "the {endpoint}'s {member} is on {origin}, which the program has not accepted; \
-                 name that origin if it is right"
+                "the {endpoint}'s {} is on {}, which the program has not accepted; name that \
+                 origin if it is right",
+                url.member, url.origin
             ),
             Self::Authentication(methods) => write!(
                 f,

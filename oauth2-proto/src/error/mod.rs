@@ -4,6 +4,7 @@ mod denied;
 mod diagnostics;
 mod expired;
 mod forged;
+mod learnt;
 mod malformed;
 mod misuse;
 mod unavailable;
@@ -16,7 +17,8 @@ pub(crate) use denied::INVALID_GRANT;
 pub use diagnostics::Diagnostics;
 pub use expired::{Expired, Reason};
 pub use forged::Forged;
-pub use malformed::{Malformed, Mismatch, Problem};
+pub use learnt::{Mismatch, UnacceptedOrigin, UnusableUrl};
+pub use malformed::{Malformed, Problem};
 pub use misuse::Misuse;
 pub use unavailable::{Outage, Unavailable};
 

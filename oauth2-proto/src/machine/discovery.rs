@@ -96,10 +96,10 @@ impl Discovery {
     pub fn learnt(issuer: &LearntUrl, origins: &Origins) -> Result<Self, Error> {
         let (url, _) = issuer.accepted(origins)?;
         if issuer.has_query() {
-            return Err(issuer.refused(Problem::Url("issuer", "must not have a query")));
+            return Err(issuer.refused(Problem::url("issuer", "must not have a query")));
         }
         Self::search(issuer.as_str(), url)
-            .map_err(|why| issuer.refused(Problem::Url("issuer", why)))
+            .map_err(|why| issuer.refused(Problem::url("issuer", why)))
     }
 
     fn search(issuer: &str, source: &Url) -> Result<Self, &'static str> {
@@ -146,7 +146,7 @@ impl Discovery {
         &self,
         response: &Response<B>,
     ) -> Result<ServerMetadata, Undiscovered> {
-        let reply = Reply::new(METADATA, response, LONGEST_DOCUMENT);
+        let reply = Reply::document(METADATA, response);
         reply
             .and_then(|reply| ServerMetadata::read(&reply, &self.issuer, &self.source))
             .map_err(|error| self.undiscovered(error))

@@ -136,7 +136,7 @@ impl ResourceDiscovery {
         &self,
         response: &Response<B>,
     ) -> Result<ResourceMetadata, Error> {
-        let reply = Reply::new(RESOURCE_METADATA, response, LONGEST_DOCUMENT)?;
+        let reply = Reply::document(RESOURCE_METADATA, response)?;
         ResourceMetadata::read(&reply, &self.resource, &self.source)
     }
 }

@@ -10,7 +10,7 @@ use url::Url;
 
 use super::Origins;
 use super::endpoint_url::{is_this_machine, parse, uri};
-use crate::error::{Error, Malformed, Problem, printable};
+use crate::error::{Error, Malformed, Problem};
 
 /// A URL that came from the network, and that nobody has vouched for yet.
 ///
@@ -42,7 +42,7 @@ impl LearntUrl {
         text: &str,
         source: &Url,
     ) -> Result<Self, Problem> {
-        let problem = |why| Problem::Url(member, why);
+        let problem = |why| Problem::url(member, why);
         // Readers disagree about these: what one takes for the host, another takes for the path.
         if !text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\') {
             return Err(problem("has characters that no URL has"));
@@ -74,7 +74,7 @@ impl LearntUrl {
         if self.is_same_origin || origins.contain(&self.uri) {
             return Ok(&self.text);
         }
-        Err(self.refused(Problem::Origin(self.member, printable(&self.origin()))))
+        Err(self.refused(Problem::origin(self.member, &self.origin())))
     }
 
     /// What is wrong with it, said of who named it.

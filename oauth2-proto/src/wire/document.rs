@@ -10,7 +10,7 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use http::header::{ACCEPT, HeaderValue};
-use http::{Request, StatusCode, Uri};
+use http::{Request, Response, StatusCode, Uri};
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, Deserializer, Error as _, MapAccess, Visitor};
 use serde_json::value::RawValue;
@@ -29,6 +29,17 @@ pub(crate) fn fetch(uri: &Uri) -> Request<Body> {
     *request.uri_mut() = uri.clone();
     request.headers_mut().insert(ACCEPT, HeaderValue::from_static("application/json"));
     request
+}
+
+impl<'a> Reply<'a> {
+    /// Takes an answer that is not longer than a document may be.
+    pub(crate) fn document<B: AsRef<[u8]>>(
+        endpoint: &'static str,
+        response: &'a Response<B>,
+    ) -> Result<Self, Error> {
+        let (status, headers, body) = (response.status(), response.headers(), response.body());
+        Self::new(endpoint, status, headers, body.as_ref(), LONGEST_DOCUMENT)
+    }
 }
 
 /// The members that have not been taken yet, each once, their values as they stand in the answer.

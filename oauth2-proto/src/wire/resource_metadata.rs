@@ -47,7 +47,7 @@ impl ResourceMetadata {
                 let issuer = LearntUrl::new(RESOURCE_METADATA, name, text, source)?;
                 // RFC 8414 §2: an issuer has no query.
                 if issuer.has_query() {
-                    return Err(Problem::Url(name, "must not have a query"));
+                    return Err(Problem::url(name, "must not have a query"));
                 }
                 Ok(issuer)
             };

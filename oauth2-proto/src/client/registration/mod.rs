@@ -321,7 +321,7 @@ fn reply<'r, B: AsRef<[u8]>>(
     status: StatusCode,
     token: Option<&Secret>,
 ) -> Result<Reply<'r>, Error> {
-    let reply = Reply::new(endpoint, response, LONGEST_DOCUMENT)?;
+    let reply = Reply::document(endpoint, response)?;
     if reply.status() == status {
         return Ok(reply);
     }
