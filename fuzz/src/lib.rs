@@ -15,6 +15,7 @@
 
 pub mod callback;
 pub mod challenge;
+pub mod messages;
 pub mod metadata;
 mod scenario;
 pub mod session;

@@ -16,8 +16,9 @@ mod value;
 mod wire;
 
 pub use client::{
-    Authenticate, Authentication, AuthorizationRequest, Client, ClientRegistration, ClientRequest,
-    Deregistering, Hook, Management, Managing, RegisteredClient, Registering, RequestKind, Server,
+    Authenticate, Authentication, AuthorizationRequest, AwaitingIntrospection, AwaitingRevocation,
+    Client, ClientRegistration, ClientRequest, Deregistering, Hook, Introspection, Management,
+    Managing, RegisteredClient, Registering, RequestKind, Server,
 };
 pub use coordinator::{Ask, Coordinator, Effect, Given, Swapped, Unknown, Version};
 pub use error::{
@@ -25,10 +26,11 @@ pub use error::{
     Reason, UnacceptedOrigin, Unavailable, UnusableUrl,
 };
 pub use machine::{
-    Authorized, Authorizing, AwaitingCallback, AwaitingFragment, AwaitingToken, AwaitingUserCode,
-    ClientCredentialsRequest, Code, DeviceAuthorizationRequest, Discovery, Failed,
-    LegacyImplicitRequest, Polled, Polling, Refresh, Refreshing, ResourceDiscovery, State,
-    TokenExchange, TokenRequest, Unauthorized, Undiscovered,
+    Authorized, Authorizing, AwaitingCallback, AwaitingFragment, AwaitingRequestUri, AwaitingToken,
+    AwaitingUserCode, ClientCredentialsRequest, Code, DeviceAuthorizationRequest, Discovery,
+    Failed, Insufficient, LegacyImplicitRequest, Polled, Polling, Refresh, Refreshing,
+    ResourceDiscovery, State, StepUp, TokenExchange, TokenRecord, TokenRequest, Unauthorized,
+    Undiscovered,
 };
 pub use session::{Challenged, Lost, Received, Session, Step, Ticket};
 pub use value::{
@@ -44,6 +46,9 @@ pub mod guide {
 
     #[doc = include_str!("../docs/performance.md")]
     pub mod performance {}
+
+    #[doc = include_str!("../docs/presentation.md")]
+    pub mod presentation {}
 
     #[doc = include_str!("../docs/servers.md")]
     pub mod servers {}

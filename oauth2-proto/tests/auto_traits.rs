@@ -6,14 +6,15 @@ use core::hash::Hash;
 
 use oauth2_proto::{
     AccessToken, Ask, Authentication, AuthorizationRequest, Authorized, Authorizing,
-    AwaitingCallback, AwaitingToken, Body, Callback, Challenge, Challenged, Client,
-    ClientCredentialsRequest, ClientRegistration, Code, Coordinator, Denied, Deregistering,
-    Diagnostics, Discovery, Effect, Error, Expired, Failed, Forged, Generation, Given, LearntUrl,
-    LoginId, Lost, Malformed, Management, Managing, Mismatch, Misuse, Origins, Outage, Problem,
-    Reason, Received, Refreshing, RegisteredClient, Registering, ResourceDiscovery,
-    ResourceMetadata, Scope, Secret, Seed, Server, ServerMetadata, Session, State, Step, Swapped,
-    Ticket, Timestamp, UnacceptedOrigin, Unauthorized, Unavailable, Undiscovered, Unknown,
-    UnusableUrl, Version,
+    AwaitingCallback, AwaitingIntrospection, AwaitingRequestUri, AwaitingRevocation, AwaitingToken,
+    Body, Callback, Challenge, Challenged, Client, ClientCredentialsRequest, ClientRegistration,
+    Code, Coordinator, Denied, Deregistering, Diagnostics, Discovery, Effect, Error, Expired,
+    Failed, Forged, Generation, Given, Insufficient, Introspection, LearntUrl, LoginId, Lost,
+    Malformed, Management, Managing, Mismatch, Misuse, Origins, Outage, Problem, Reason, Received,
+    Refreshing, RegisteredClient, Registering, ResourceDiscovery, ResourceMetadata, Scope, Secret,
+    Seed, Server, ServerMetadata, Session, State, Step, StepUp, Swapped, Ticket, Timestamp,
+    TokenRecord, UnacceptedOrigin, Unauthorized, Unavailable, Undiscovered, Unknown, UnusableUrl,
+    Version,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -29,6 +30,9 @@ fn every_type_can_be_sent_shared_moved_and_kept() {
     is_free::<Authorized>();
     is_free::<Authorizing>();
     is_free::<AwaitingCallback>();
+    is_free::<AwaitingIntrospection>();
+    is_free::<AwaitingRequestUri>();
+    is_free::<AwaitingRevocation>();
     is_free::<AwaitingToken>();
     is_free::<Body>();
     is_free::<Callback<'static>>();
@@ -49,6 +53,8 @@ fn every_type_can_be_sent_shared_moved_and_kept() {
     is_free::<Forged>();
     is_free::<Generation>();
     is_free::<Given<'static>>();
+    is_free::<Insufficient>();
+    is_free::<Introspection>();
     is_free::<LearntUrl>();
     is_free::<LoginId>();
     is_free::<Lost>();
@@ -75,9 +81,11 @@ fn every_type_can_be_sent_shared_moved_and_kept() {
     is_free::<Session>();
     is_free::<State>();
     is_free::<Step<'static>>();
+    is_free::<StepUp>();
     is_free::<Swapped>();
     is_free::<Ticket>();
     is_free::<Timestamp>();
+    is_free::<TokenRecord>();
     is_free::<ClientCredentialsRequest<'static>>();
     is_free::<UnacceptedOrigin>();
     is_free::<Unauthorized>();

@@ -39,6 +39,11 @@ fn challenges_keep_their_promises() {
 }
 
 #[test]
+fn messages_around_a_login_keep_their_promises() {
+    replay("messages", bodies::messages::run);
+}
+
+#[test]
 fn metadata_keeps_its_promises() {
     replay("metadata", bodies::metadata::run);
 }

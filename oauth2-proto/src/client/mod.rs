@@ -3,8 +3,10 @@
 mod authentication;
 mod authorization_request;
 mod from_metadata;
+mod introspection;
 mod params;
 mod policy;
+mod pushed_authorization;
 mod registration;
 mod request_kind;
 mod revocation;
@@ -23,12 +25,14 @@ use authentication::Credentials;
 pub use authentication::{Authenticate, Authentication, ClientRequest};
 pub use authorization_request::AuthorizationRequest;
 pub(crate) use authorization_request::check_redirect_uri;
+pub use introspection::{AwaitingIntrospection, Introspection};
 pub(crate) use params::{Params, check_resource};
 pub(crate) use policy::{LONGEST_LEASE, Policy, SHORTEST_LEASE};
 pub use registration::{
     ClientRegistration, Deregistering, Management, Managing, RegisteredClient, Registering,
 };
 pub use request_kind::RequestKind;
+pub use revocation::AwaitingRevocation;
 pub use server::Server;
 pub use translate::Hook;
 use translate::Translation;
@@ -80,7 +84,7 @@ impl Client {
             policy: Policy::default(),
             translation: Translation::default(),
         };
-        client.authenticate(&Authentication::None);
+        client.authenticate(Credentials::new(&client.id, &Authentication::None));
         client
     }
 
@@ -90,14 +94,20 @@ impl Client {
     #[must_use]
     pub fn with_secret(mut self, secret: impl Into<Secret>) -> Self {
         let secret = secret.into();
-        self.secret = Some(secret.clone());
-        self.with_authentication(Authentication::Basic(secret))
+        let credentials = match &self.translation.dialect {
+            Some(dialect) => dialect.credentials(&self.id, &secret),
+            None => Credentials::new(&self.id, &Authentication::Basic(secret.clone())),
+        };
+        self.secret = Some(secret);
+        self.authenticate(credentials);
+        self
     }
 
     /// Authenticates in the given way.
     #[must_use]
     pub fn with_authentication(mut self, authentication: Authentication) -> Self {
-        self.authenticate(&authentication);
+        self.secret = None;
+        self.authenticate(Credentials::new(&self.id, &authentication));
         self
     }
 
@@ -193,8 +203,8 @@ impl Client {
         Ok(self.spoken(kind, request))
     }
 
-    fn authenticate(&mut self, authentication: &Authentication) {
-        self.credentials = Credentials::new(&self.id, authentication);
+    fn authenticate(&mut self, credentials: Credentials) {
+        self.credentials = credentials;
         let mut headers = HeaderMap::with_capacity(3);
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));

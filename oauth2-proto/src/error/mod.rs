@@ -66,6 +66,18 @@ impl Error {
         }
     }
 
+    /// Leaves texts of the server out that repeat what the request held.
+    pub(crate) fn without(self, secret: &str) -> Self {
+        match self {
+            Self::Denied(denied) => Self::Denied(denied.without(secret)),
+            other @ (Self::Expired(_)
+            | Self::Forged(_)
+            | Self::Malformed(_)
+            | Self::Misuse(_)
+            | Self::Unavailable(_)) => other,
+        }
+    }
+
     /// Whether a login whose callback was refused with this still awaits the right one: answer with
     /// an error page and go on waiting.
     #[must_use]

@@ -1,8 +1,10 @@
 #![doc = include_str!("../../docs/machine.md")]
 
 mod attempt;
+mod authorization_details;
 mod authorized;
 mod awaiting_callback;
+mod awaiting_request_uri;
 mod awaiting_token;
 mod client_credentials;
 mod code;
@@ -22,8 +24,10 @@ mod resource_discovery;
 mod saml2_bearer;
 mod sign_out;
 mod state;
+mod step_up;
 mod stored;
 mod token_exchange;
+mod token_record;
 mod token_request;
 mod unauthorized;
 
@@ -31,6 +35,7 @@ pub(crate) use attempt::{Attempt, Setbacks};
 pub use authorized::Authorized;
 pub(crate) use authorized::{ForResource, Renewal, Tokens};
 pub use awaiting_callback::AwaitingCallback;
+pub use awaiting_request_uri::AwaitingRequestUri;
 pub use awaiting_token::AwaitingToken;
 pub(crate) use awaiting_token::Grant;
 pub(crate) use client_credentials::ClientCredentials;
@@ -47,7 +52,9 @@ pub use refresh::Refresh;
 pub use refreshing::Refreshing;
 pub use resource_discovery::ResourceDiscovery;
 pub use state::{Authorizing, Failed, State};
+pub use step_up::{Insufficient, StepUp};
 pub use token_exchange::TokenExchange;
+pub use token_record::TokenRecord;
 pub(crate) use token_request::OneTimeGrant;
 pub use token_request::TokenRequest;
 pub use unauthorized::Unauthorized;
