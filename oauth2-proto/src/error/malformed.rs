@@ -87,8 +87,8 @@ pub enum Problem {
     Member(&'static str),
     /// The token's type is one that this crate cannot present; RFC 6749 §7.1 forbids to use it.
     TokenType(Box<str>),
-    /// A record of tokens that another program stored is not usable: which member, and why.
-    Record(&'static str, &'static str),
+    /// A record of tokens that another program stored is not usable: why.
+    Record(Box<str>),
     /// An answer that belongs to another grant, such as `authorization_pending` to a refresh.
     OutOfPlace(&'static str),
     /// A member names somebody else than who was asked for, so nothing beside it may be used.
@@ -153,7 +153,7 @@ impl Problem {
                 "the authorization server issued a token of type {token_type}, and only bearer \
                  tokens can be attached"
             ),
-            Self::Record(name, why) => write!(f, "the token record's {name} {why}"),
+            Self::Record(why) => write!(f, "the token record's {why}"),
             Self::OutOfPlace(error) => {
                 write!(f, "the {endpoint} answered {error}, which belongs to the device grant")
             }
