@@ -57,23 +57,15 @@ impl World {
         Self { adapter: Adapter::Hyper(Arc::new(HyperHost::new().unwrap())), ..self }
     }
 
-    /// A client of this server, if it is registered there. It knows the issuer, and insists on `iss`
-    /// where that is announced.
+    /// A client of this server, if it is registered there.
     pub(crate) fn client(&self, registered: &Registered) -> Option<Client> {
-        let endpoints = self.endpoints();
-        self.client_of(
-            registered,
-            match &self.server.issuer {
-                Some(issuer) => endpoints.with_issuer_in_callback(issuer),
-                None => endpoints,
-            },
-        )
+        self.client_of(registered, self.endpoints())
     }
 
     /// The same client, not insisting on `iss`.
     pub(crate) fn lenient_client(&self, registered: &Registered) -> Option<Client> {
         let issuer = self.server.issuer.as_deref()?;
-        self.client_of(registered, self.endpoints().with_issuer(issuer))
+        self.client_of(registered, self.endpoints_alone().with_issuer(issuer))
     }
 
     fn client_of(&self, registered: &Registered, server: Server) -> Option<Client> {
@@ -90,7 +82,15 @@ impl World {
         }))
     }
 
-    fn endpoints(&self) -> Server {
+    /// The server with its issuer. It is insisted on `iss` where that is announced.
+    pub(crate) fn endpoints(&self) -> Server {
+        match &self.server.issuer {
+            Some(issuer) => self.endpoints_alone().with_issuer_in_callback(issuer),
+            None => self.endpoints_alone(),
+        }
+    }
+
+    fn endpoints_alone(&self) -> Server {
         let endpoints = &self.server.endpoints;
         let url = |path: &str| self.server.url(path);
         let mut server = Server::new(&url(endpoints.authorization), &url(endpoints.token)).unwrap();

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::not_offered;
 use crate::browser::Decision;
-use crate::registered::{BASIC, REDIRECT_URI};
+use crate::registered::{BASIC, REDIRECT_URI, RESOURCE};
 use crate::table::Outcome;
 use crate::world::{World, now};
 
@@ -30,7 +30,10 @@ pub(crate) async fn are_pushed(world: World) -> Outcome {
 pub(crate) async fn are_granted(world: World) -> Outcome {
     let client = world.client(&BASIC).unwrap();
     let details = json!([{ "type": "payment", "actions": ["read"], "amount": "3.50" }]).to_string();
-    let asking = world.log_in_asking(&client, |request| request.authorization_details(&details));
+    let asking = world.log_in_asking(&client, |request| {
+        // oidc-provider has details of a resource only.
+        request.resource(RESOURCE).authorization_details(&details)
+    });
     let login = asking.await.unwrap();
     match login.authorization_details::<Value>().as_deref() {
         Some([detail]) => {

@@ -14,10 +14,12 @@ mod client_credentials;
 mod code;
 mod details;
 mod device;
+mod discovery;
 mod introspection;
 mod legacy;
 mod refresh;
 mod refusal;
+mod registration;
 mod resource;
 mod revocation;
 
@@ -72,6 +74,11 @@ pub(crate) fn rows() -> Vec<Row> {
         row("client authentication: client_secret_post", authentication::post),
         row("client authentication: client_secret_jwt", authentication::secret_jwt),
         row("client authentication: private_key_jwt", authentication::key_jwt),
+        row("discovery", discovery::is_enough_to_log_in),
+        row("discovery of every endpoint", discovery::is_complete),
+        row("discovery by the resource", discovery::begins_at_the_resource),
+        row("registration", registration::registers),
+        row("registration management", registration::is_managed),
         row("introspection", introspection::tells),
         row("revocation of one token", introspection::of_one_token_is_revoked),
         row("revocation when signing out", revocation::signs_out),

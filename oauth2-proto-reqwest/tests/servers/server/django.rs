@@ -31,6 +31,7 @@ pub(crate) async fn start(listener: LoopbackListener) -> Option<Running> {
             revocation: Some("/o/revoke_token/"),
             introspection: Some("/o/introspect/"),
             pushed_authorization: None,
+            registration: Some("/o/register/"),
             device_authorization: Some("/o/device-authorization/"),
             resource: Some("/o/userinfo/"),
         },

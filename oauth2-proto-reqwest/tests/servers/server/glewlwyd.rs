@@ -51,7 +51,8 @@ pub(crate) async fn start(listener: LoopbackListener) -> Option<Running> {
     administrator.log_in("admin", "password").await;
     set_up(&administrator, &origin, listener.redirect_uri()).await;
     Some(Running {
-        issuer: Some(origin.clone()),
+        // What it says about itself is there.
+        issuer: Some(format!("{origin}/api/oidc")),
         origin,
         endpoints: Endpoints {
             authorization: "/api/oidc/auth",
@@ -59,6 +60,7 @@ pub(crate) async fn start(listener: LoopbackListener) -> Option<Running> {
             revocation: Some("/api/oidc/revoke"),
             introspection: Some("/api/oidc/introspect"),
             pushed_authorization: Some("/api/oidc/par"),
+            registration: Some("/api/oidc/register"),
             device_authorization: Some("/api/oidc/device_authorization"),
             resource: Some("/api/oidc/userinfo"),
         },
@@ -133,7 +135,7 @@ async fn listen(home: &Path) -> (String, Process) {
 async fn set_up(administrator: &Api, origin: &str, redirect_uri: &str) {
     let key = KeyPair::generate().unwrap();
     let mut plugin: Value = serde_json::from_str(PLUGIN).unwrap();
-    plugin["parameters"]["iss"] = origin.into();
+    plugin["parameters"]["iss"] = format!("{origin}/api/oidc").into();
     plugin["parameters"]["key"] = key.serialize_pem().into();
     plugin["parameters"]["cert"] = key.public_key_pem().into();
     administrator.call(Method::POST, "/mod/plugin", &plugin).await;
@@ -215,7 +217,11 @@ pub(crate) async fn visit(browser: &Browser, url: Url) -> End {
     let Some(page) = answer.headers().get(LOCATION) else {
         panic!("{url}: {} {}", answer.status(), answer.text().await.unwrap());
     };
-    let page = url.join(page.to_str().unwrap()).unwrap();
+    let page = page.to_str().unwrap();
+    if !page.contains("/login.html") {
+        return End::Sent(page.to_owned());
+    }
+    let page = url.join(page).unwrap();
     let parameter = |name: &str| {
         let found = page.query_pairs().find(|(own, _)| own == name);
         found.unwrap_or_else(|| panic!("no {name} in {page}")).1.into_owned()
@@ -225,12 +231,9 @@ pub(crate) async fn visit(browser: &Browser, url: Url) -> End {
     api.log_in(USER, PASSWORD).await;
     let (client, scope) = (parameter("client_id"), parameter("scope"));
     api.call(Method::PUT, &format!("/auth/grant/{client}"), &json!({ "scope": scope })).await;
-    let details = page.query_pairs().find(|(name, _)| name == "authorization_details");
-    let details: Vec<Value> =
-        details.map_or(Vec::new(), |(_, json)| serde_json::from_str(&json).unwrap());
-    for detail in details {
-        let path = format!("/oidc/rar/{client}/{}/1", detail["type"].as_str().unwrap());
-        api.call(Method::PUT, &path, &json!({})).await;
+    let types = page.query_pairs().find(|(name, _)| name == "authorization_details");
+    for name in types.iter().flat_map(|(_, names)| names.split(',')) {
+        api.call(Method::PUT, &format!("/oidc/rar/{client}/{name}/1"), &json!({})).await;
     }
     let mut back = Url::parse(&parameter("callback_url")).unwrap();
     back.query_pairs_mut().append_key_only("g_continue");

@@ -55,6 +55,7 @@ pub(crate) struct Endpoints {
     pub(crate) introspection: Option<&'static str>,
     pub(crate) device_authorization: Option<&'static str>,
     pub(crate) pushed_authorization: Option<&'static str>,
+    pub(crate) registration: Option<&'static str>,
     /// A resource that needs a token of `Running::scope`.
     pub(crate) resource: Option<&'static str>,
 }

@@ -31,6 +31,7 @@ pub(crate) async fn start(listener: LoopbackListener) -> Option<Running> {
             revocation: Some("/token/revocation"),
             introspection: Some("/token/introspection"),
             pushed_authorization: Some("/request"),
+            registration: Some("/reg"),
             device_authorization: Some("/device/auth"),
             resource: Some("/me"),
         },
