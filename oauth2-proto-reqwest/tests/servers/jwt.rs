@@ -22,18 +22,21 @@ static KEY: LazyLock<EcdsaKeyPair> = LazyLock::new(|| {
 
 /// What is signed with it is verified with this (RFC 7517).
 pub(crate) fn keys() -> Value {
+    json!({ "keys": [public_key(KEY.public_key().as_ref())] })
+}
+
+/// A public key as JSON (RFC 7518 §6.2).
+pub(crate) fn public_key(point: &[u8]) -> Value {
     // SEC 1 §2.3.3: after a mark come both coordinates.
-    let (x, y) = KEY.public_key().as_ref()[1..].split_at(32);
+    let (x, y) = point[1..].split_at(32);
     json!({
-        "keys": [{
-            "kty": "EC",
-            "crv": "P-256",
-            "alg": "ES256",
-            "use": "sig",
-            "kid": "key",
-            "x": URL_SAFE_NO_PAD.encode(x),
-            "y": URL_SAFE_NO_PAD.encode(y),
-        }],
+        "kty": "EC",
+        "crv": "P-256",
+        "alg": "ES256",
+        "use": "sig",
+        "kid": "key",
+        "x": URL_SAFE_NO_PAD.encode(x),
+        "y": URL_SAFE_NO_PAD.encode(y),
     })
 }
 

@@ -11,6 +11,7 @@
 )]
 
 mod browser;
+mod certificate;
 mod chromium;
 mod feature;
 #[path = "../../examples/login/server.rs"]

@@ -3,6 +3,7 @@
 
 use serde_json::{Value, json};
 
+use crate::certificate::{CERTIFICATES, CLIENT};
 use crate::jwt;
 
 /// The person's name and password, everywhere.
@@ -65,6 +66,10 @@ pub(crate) const KEY_JWT: Registered = Registered {
     authentication: "private_key_jwt",
     grant: "authorization_code",
 };
+pub(crate) const CERTIFICATE: Registered =
+    Registered { id: "certificate", authentication: "tls_client_auth", ..PUBLIC };
+pub(crate) const SELF_SIGNED: Registered =
+    Registered { id: "self-signed", authentication: "self_signed_tls_client_auth", ..PUBLIC };
 pub(crate) const LEGACY: Registered = Registered { id: "legacy", grant: "password", ..BASIC };
 pub(crate) const PAGE: Registered = Registered { id: "page", grant: "implicit", ..PUBLIC };
 pub(crate) const HYBRID: Registered = Registered { id: "hybrid", grant: HYBRID_GRANT, ..BASIC };
@@ -75,21 +80,41 @@ pub(crate) const HYBRID_GRANT: &str = "hybrid";
 pub(crate) const DEVICE_GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
 
 /// All of them.
-pub(crate) const CLIENTS: [Registered; 13] = [
-    PUBLIC, BROWSER, BASIC, RESERVED, POST, SERVICE, RAW, SECRET_JWT, KEY_JWT, LEGACY, PAGE,
-    HYBRID, DEVICE,
+pub(crate) const CLIENTS: [Registered; 15] = [
+    PUBLIC,
+    BROWSER,
+    BASIC,
+    RESERVED,
+    POST,
+    SERVICE,
+    RAW,
+    SECRET_JWT,
+    KEY_JWT,
+    CERTIFICATE,
+    SELF_SIGNED,
+    LEGACY,
+    PAGE,
+    HYBRID,
+    DEVICE,
 ];
 
 impl Registered {
-    /// Where it signs with a key of its own, what that is verified with.
+    /// Where it has a key of its own, what that is verified with.
     pub(crate) fn jwks(&self) -> Option<Value> {
-        (self.authentication == "private_key_jwt").then(jwt::keys)
+        match self.authentication {
+            "private_key_jwt" => Some(jwt::keys()),
+            "self_signed_tls_client_auth" => Some(CERTIFICATES.keys()),
+            _ => None,
+        }
     }
 }
 
 /// The settings that the servers' own scripts read.
-pub(crate) fn settings(redirect_uris: &[String]) -> Value {
-    let client = |it: &Registered| {
+pub(crate) fn settings(
+    redirect_uris: &[String],
+    registered: fn(&Registered) -> Option<Registered>,
+) -> Value {
+    let client = |it: Registered| {
         json!({
             "id": it.id,
             "secret": it.secret,
@@ -102,7 +127,9 @@ pub(crate) fn settings(redirect_uris: &[String]) -> Value {
         "user": USER,
         "password": PASSWORD,
         "redirect_uris": redirect_uris,
-        "clients": CLIENTS.iter().map(client).collect::<Vec<_>>(),
+        "clients": CLIENTS.iter().filter_map(registered).map(client).collect::<Vec<_>>(),
+        "tls": CERTIFICATES.settings(),
+        "certified_client": CLIENT,
         "resource": RESOURCE,
         "initial_access_token": INITIAL_ACCESS_TOKEN,
     })

@@ -14,6 +14,7 @@ use oauth2_proto_reqwest::reqwest::Url;
 use oauth2_proto_reqwest::{ReqwestHost, reqwest};
 
 use crate::browser::{Browser, Decision, End};
+use crate::certificate::CERTIFICATES;
 use crate::jwt::Assertion;
 use crate::registered::{REDIRECT_URI, Registered};
 use crate::server::{self, Pages, Running};
@@ -23,6 +24,8 @@ use crate::server::{self, Pages, Running};
 pub(crate) struct World {
     pub(crate) server: Arc<Running>,
     adapter: Adapter,
+    /// Where its clients send to.
+    endpoints: String,
 }
 
 #[derive(Clone)]
@@ -49,12 +52,23 @@ impl World {
     pub(crate) async fn start(name: &str) -> Option<Self> {
         let adapter = Adapter::Reqwest(ReqwestHost::new(builder()).unwrap());
         let server = Arc::new(server::start(name).await?);
-        Some(Self { server, adapter })
+        let endpoints = server.origin.clone();
+        Some(Self { server, adapter, endpoints })
     }
 
     /// The same server by way of the other adapter.
     pub(crate) fn over_hyper(self) -> Self {
         Self { adapter: Adapter::Hyper(Arc::new(HyperHost::new().unwrap())), ..self }
+    }
+
+    /// The same server, to which this certificate is shown, where it asks for one; else why not.
+    pub(crate) fn over_mutual_tls(self, certificate: &str) -> Result<Self, &'static str> {
+        let endpoints = self.server.mutual_tls.clone()?;
+        let identity = reqwest::Identity::from_pem(certificate.as_bytes()).unwrap();
+        let authority = reqwest::Certificate::from_pem(CERTIFICATES.authority.as_bytes()).unwrap();
+        let builder = builder().tls_certs_only([authority]).identity(identity);
+        let adapter = Adapter::Reqwest(ReqwestHost::new(builder).unwrap());
+        Ok(Self { adapter, endpoints, ..self })
     }
 
     /// A client of this server, if it is registered there.
@@ -73,7 +87,8 @@ impl World {
         let client = Client::new(registered.id, server);
         let secret = registered.secret.unwrap_or_default();
         Some(client.with_authentication(match registered.authentication {
-            "none" => Authentication::None,
+            // RFC 8705 §2: the certificate says who it is, and is the HTTP client's.
+            "none" | "tls_client_auth" | "self_signed_tls_client_auth" => Authentication::None,
             "client_secret_basic" => Authentication::Basic(secret.into()),
             "client_secret_post" => Authentication::Post(secret.into()),
             "client_secret_jwt" => Authentication::Custom(Arc::new(Assertion::by_secret(secret))),
@@ -92,8 +107,9 @@ impl World {
 
     fn endpoints_alone(&self) -> Server {
         let endpoints = &self.server.endpoints;
-        let url = |path: &str| self.server.url(path);
-        let mut server = Server::new(&url(endpoints.authorization), &url(endpoints.token)).unwrap();
+        let url = |path: &str| format!("{}{path}", self.endpoints);
+        let authorization = self.server.url(endpoints.authorization);
+        let mut server = Server::new(&authorization, &url(endpoints.token)).unwrap();
         if let Some(path) = endpoints.revocation {
             server = server.with_revocation(&url(path)).unwrap();
         }

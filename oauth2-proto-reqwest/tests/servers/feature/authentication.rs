@@ -5,7 +5,10 @@ use oauth2_proto::{Authentication, Error};
 use super::not_offered;
 use super::refusal::refresh;
 use crate::browser::Decision;
-use crate::registered::{BASIC, KEY_JWT, POST, PUBLIC, RAW, RESERVED, Registered, SECRET_JWT};
+use crate::certificate::CERTIFICATES;
+use crate::registered::{
+    BASIC, CERTIFICATE, KEY_JWT, POST, PUBLIC, RAW, RESERVED, Registered, SECRET_JWT, SELF_SIGNED,
+};
 use crate::table::Outcome;
 use crate::world::{World, now};
 
@@ -58,6 +61,22 @@ pub(crate) async fn secret_jwt(world: World) -> Outcome {
 
 pub(crate) async fn key_jwt(world: World) -> Outcome {
     authenticates(world, &KEY_JWT).await
+}
+
+/// RFC 8705 §2.1.
+pub(crate) async fn certificate(world: World) -> Outcome {
+    match world.over_mutual_tls(&CERTIFICATES.signed) {
+        Ok(world) => authenticates(world, &CERTIFICATE).await,
+        Err(why) => not_offered(why),
+    }
+}
+
+/// RFC 8705 §2.2.
+pub(crate) async fn self_signed_certificate(world: World) -> Outcome {
+    match world.over_mutual_tls(&CERTIFICATES.self_signed) {
+        Ok(world) => authenticates(world, &SELF_SIGNED).await,
+        Err(why) => not_offered(why),
+    }
 }
 
 async fn authenticates(world: World, registered: &Registered) -> Outcome {

@@ -74,6 +74,11 @@ pub(crate) fn rows() -> Vec<Row> {
         row("client authentication: client_secret_post", authentication::post),
         row("client authentication: client_secret_jwt", authentication::secret_jwt),
         row("client authentication: private_key_jwt", authentication::key_jwt),
+        row("client authentication: tls_client_auth", authentication::certificate),
+        row(
+            "client authentication: self_signed_tls_client_auth",
+            authentication::self_signed_certificate,
+        ),
         row("discovery", discovery::is_enough_to_log_in),
         row("discovery of every endpoint", discovery::is_complete),
         row("discovery by the resource", discovery::begins_at_the_resource),

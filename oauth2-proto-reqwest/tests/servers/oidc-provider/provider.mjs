@@ -4,6 +4,7 @@
 // It ends when standard input does, and so with the test, however that ends.
 import { once } from 'node:events';
 import http from 'node:http';
+import https from 'node:https';
 import readline from 'node:readline';
 import { Provider, errors } from 'oidc-provider';
 
@@ -20,6 +21,10 @@ const server = http.createServer();
 server.listen(0, '127.0.0.1');
 await once(server, 'listening');
 const origin = `http://127.0.0.1:${server.address().port}`;
+// The same endpoints, where clients show a certificate.
+const mutual = https.createServer({ ...settings.tls, requestCert: true, rejectUnauthorized: false });
+mutual.listen(0, '127.0.0.1');
+await once(mutual, 'listening');
 
 const grants = {
   [CODE]: { grant_types: [CODE, 'refresh_token'], response_types: ['code'] },
@@ -29,19 +34,20 @@ const grants = {
   hybrid: { grant_types: [CODE, 'implicit', 'refresh_token'], response_types: ['code id_token'] },
 };
 
-const clients = settings.clients
-  .filter(({ grant }) => grant in grants)
-  .map(({ id, secret, authentication, grant, jwks }) => ({
-    client_id: id,
-    ...(jwks && { jwks }),
-    ...(secret && { client_secret: secret }),
-    token_endpoint_auth_method: authentication,
-    // The redirect URIs are on this machine and without TLS: those of a native app.
-    application_type: 'native',
-    redirect_uris: grants[grant].response_types.length ? settings.redirect_uris : [],
-    authorization_details_types: ['payment'],
-    ...grants[grant],
-  }));
+const clients = settings.clients.map(({ id, secret, authentication, grant, jwks }) => ({
+  client_id: id,
+  ...(secret && { client_secret: secret }),
+  ...(jwks && { jwks }),
+  ...(authentication === 'tls_client_auth' && {
+    tls_client_auth_san_dns: settings.certified_client,
+  }),
+  token_endpoint_auth_method: authentication,
+  // The redirect URIs are on this machine and without TLS: those of a native app.
+  application_type: 'native',
+  redirect_uris: grants[grant].response_types.length ? settings.redirect_uris : [],
+  authorization_details_types: ['payment'],
+  ...grants[grant],
+}));
 
 const provider = new Provider(origin, {
   clients,
@@ -55,6 +61,8 @@ const provider = new Provider(origin, {
     'client_secret_post',
     'client_secret_jwt',
     'private_key_jwt',
+    'tls_client_auth',
+    'self_signed_tls_client_auth',
   ],
   responseTypes: ['code', 'code id_token', 'id_token token', 'id_token'],
   rotateRefreshToken: true,
@@ -76,6 +84,16 @@ const provider = new Provider(origin, {
     devInteractions: { enabled: true },
     clientCredentials: { enabled: true },
     deviceFlow: { enabled: true },
+    mTLS: {
+      enabled: true,
+      tlsClientAuth: true,
+      selfSignedTlsClientAuth: true,
+      getCertificate: ({ req }) => req.socket.getPeerX509Certificate?.(),
+      certificateAuthorized: ({ req }) => req.socket.authorized,
+      certificateSubjectMatches: ({ req }, property, expected) =>
+        property === 'tls_client_auth_san_dns' &&
+        req.socket.getPeerX509Certificate().checkHost(expected) !== undefined,
+    },
     introspection: { enabled: true, allowedPolicy: async () => true },
     revocation: { enabled: true },
     pushedAuthorizationRequests: { enabled: true },
@@ -114,6 +132,7 @@ function asked(ctx) {
 for (const event of ['authorization.error', 'grant.error', 'server_error', 'revocation.error']) {
   provider.on(event, (ctx, error) => console.error(event, error));
 }
+
 // The device code for this user code has expired: nobody has to wait for that.
 async function expire(userCode) {
   const stored = await provider.DeviceCode.adapter.findByUserCode(userCode.replace('-', ''));
@@ -127,4 +146,5 @@ server.on('request', async (request, response) => {
   await expire(url.searchParams.get('user_code'));
   response.end();
 });
-console.log(`listening ${origin}`);
+mutual.on('request', serve);
+console.log(`listening ${origin} https://127.0.0.1:${mutual.address().port}`);

@@ -16,7 +16,7 @@ use rcgen::KeyPair;
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
 
-use super::{Act, Endpoints, Expiry, Labels, Pages, Running, as_it_is, folder};
+use super::{Act, Endpoints, Expiry, Labels, Pages, Running, folder};
 use crate::browser::{Browser, End};
 use crate::process::{Process, bound};
 use crate::registered::{
@@ -54,6 +54,7 @@ pub(crate) async fn start(listener: LoopbackListener) -> Option<Running> {
         // What it says about itself is there.
         issuer: Some(format!("{origin}/api/oidc")),
         origin,
+        mutual_tls: Err("takes certificates only where no endpoint is without TLS"),
         endpoints: Endpoints {
             authorization: "/api/oidc/auth",
             token: "/api/oidc/token",
@@ -79,7 +80,7 @@ pub(crate) async fn start(listener: LoopbackListener) -> Option<Running> {
         ],
         scope: "read",
         service_scope: "read",
-        registered: as_it_is,
+        registered,
         listener: Mutex::new(Some(listener)),
         _keep: Box::new((process, home)),
     })
@@ -151,10 +152,15 @@ async fn set_up(administrator: &Api, origin: &str, redirect_uri: &str) {
         "enabled": true,
     });
     administrator.call(Method::POST, "/user", &user).await;
-    for client in &CLIENTS {
-        let client = registration(client, redirect_uri);
+    for client in CLIENTS.iter().filter_map(registered) {
+        let client = registration(&client, redirect_uri);
         administrator.call(Method::POST, "/client", &client).await;
     }
+}
+
+/// Without those that have a certificate.
+fn registered(it: &Registered) -> Option<Registered> {
+    (!it.authentication.ends_with("tls_client_auth")).then_some(*it)
 }
 
 fn registration(client: &Registered, redirect_uri: &str) -> Value {

@@ -24,6 +24,8 @@ pub(crate) const NAMES: [&str; 4] =
 /// A server that listens. It stops when this is dropped.
 pub(crate) struct Running {
     pub(crate) origin: String,
+    /// Where its endpoints ask clients for a certificate, or why nowhere.
+    pub(crate) mutual_tls: Result<String, &'static str>,
     /// Where it is announced that callbacks carry it (RFC 9207).
     pub(crate) issuer: Option<String>,
     pub(crate) endpoints: Endpoints,
@@ -140,16 +142,12 @@ async fn run(
     name: &'static str,
     command: &mut Command,
     listener: &LoopbackListener,
+    registered: fn(&Registered) -> Option<Registered>,
 ) -> (String, Process) {
     let redirect_uris = [REDIRECT_URI.to_owned(), listener.redirect_uri().to_owned()];
-    let settings = settings(&redirect_uris).to_string();
+    let settings = settings(&redirect_uris, registered).to_string();
     let mut process = Process::spawn(name, command, &settings, "listening ");
     (process.said().await, process)
-}
-
-/// Registered as it is.
-const fn as_it_is(it: &Registered) -> Option<Registered> {
-    Some(*it)
 }
 
 /// A folder that is gone when the server is.

@@ -21,10 +21,13 @@ pub(crate) async fn start(listener: LoopbackListener) -> Option<Running> {
     // Given as text, it finds the modules where it runs, and needs no copy there.
     let mut command = Command::new("node");
     command.current_dir(folder).args(["--input-type=module", "--eval", SCRIPT]);
-    let (origin, process) = run(NAME, &mut command, &listener).await;
+    let (origins, process) = run(NAME, &mut command, &listener, registered).await;
+    let (origin, mutual_tls) = origins.split_once(' ').unwrap();
+    let origin = origin.to_owned();
     Some(Running {
         issuer: Some(origin.clone()),
         origin,
+        mutual_tls: Ok(mutual_tls.to_owned()),
         endpoints: Endpoints {
             authorization: "/auth",
             token: "/token",

@@ -19,6 +19,7 @@ pub(crate) async fn start(listener: LoopbackListener) -> Running {
     let authorization = server.authorization_url();
     Running {
         origin: authorization.strip_suffix("/authorize").unwrap().to_owned(),
+        mutual_tls: Err("the server takes no certificates"),
         issuer: None,
         endpoints: Endpoints {
             authorization: "/authorize",
