@@ -22,4 +22,6 @@ pub enum RequestKind {
     Revocation,
     /// What a token is worth (RFC 7662).
     Introspection,
+    /// The request that follows a token request, where the dialect asks for one.
+    SecondRequest,
 }

@@ -165,6 +165,7 @@ impl Server {
             }
             RequestKind::Revocation => ("revocation endpoint", self.revocation.as_ref()),
             RequestKind::Introspection => ("introspection endpoint", self.introspection.as_ref()),
+            RequestKind::SecondRequest => ("endpoint of the second request", None),
         };
         endpoint.map(|endpoint| &endpoint.uri).ok_or(Misuse::NoEndpoint(name))
     }

@@ -11,4 +11,4 @@ pub(crate) use callback::came_to;
 pub use challenge::Challenge;
 pub(crate) use form::{Form, encode};
 pub(crate) use reply::{LONGEST_RETRY_AFTER, Reply};
-pub(crate) use token_answer::{Answer, Granted, extra};
+pub(crate) use token_answer::{Answer, Granted, Text, extra};
