@@ -80,7 +80,11 @@ fn is_left_of_service(Failed { error, state, .. }: &Failed) -> bool {
     match &**state {
         State::Unauthorized(state) => state.is_renewable() && matches!(error, Error::Denied(_)),
         State::Authorizing(Authorizing::AwaitingToken(_)) => !matches!(error, Error::Denied(_)),
-        State::Authorizing(Authorizing::AwaitingCallback(_))
+        State::Authorizing(
+            Authorizing::AwaitingCallback(_)
+            | Authorizing::AwaitingFragment(_)
+            | Authorizing::Polling(_),
+        )
         | State::Authorized(_)
         | State::Refreshing(_) => false,
     }

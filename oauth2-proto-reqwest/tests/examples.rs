@@ -213,7 +213,7 @@ async fn a_stored_login_that_has_expired_is_refreshed() {
     printed(world.stored(PUBLIC_CLIENT)).await;
     let file = world.path("login.json");
     let mut stored: Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
-    let login = stored.pointer_mut("/login/login/V1/Authorized").unwrap();
+    let login = stored.pointer_mut("/login/login/V1/Authorized/tokens").unwrap();
     for moment in ["sent_at", "refresh_at", "expires_at"] {
         assert!(login[moment].is_u64());
         login[moment] = 1.into();

@@ -15,9 +15,14 @@ mod session;
 mod value;
 mod wire;
 
+/// How a server deviates from the RFCs: the parts of a [`Dialect`].
+pub mod dialect {
+    pub use crate::client::dialect::*;
+}
+
 pub use client::{
-    Authenticate, Authentication, AuthorizationRequest, Client, ClientRequest, Hook, RequestKind,
-    Server,
+    Authenticate, Authentication, AuthorizationRequest, Client, ClientRequest, Dialect, Hook,
+    RequestKind, Server,
 };
 pub use coordinator::{Ask, Coordinator, Effect, Given, Swapped, Unknown, Version};
 pub use error::{
@@ -25,8 +30,9 @@ pub use error::{
     Unavailable,
 };
 pub use machine::{
-    Authorized, Authorizing, AwaitingCallback, AwaitingToken, Code, Failed, Refreshing, State,
-    TokenRequest, Unauthorized,
+    Authorized, Authorizing, AwaitingCallback, AwaitingFragment, AwaitingToken, AwaitingUserCode,
+    ClientCredentialsRequest, Code, DeviceAuthorizationRequest, Failed, LegacyImplicitRequest,
+    Polled, Polling, Refresh, Refreshing, State, TokenExchange, TokenRequest, Unauthorized,
 };
 pub use session::{Challenged, Lost, Received, Session, Step, Ticket};
 pub use value::{AccessToken, Body, Generation, LoginId, Scope, Secret, Seed, Timestamp};
@@ -40,6 +46,9 @@ pub mod guide {
 
     #[doc = include_str!("../docs/performance.md")]
     pub mod performance {}
+
+    #[doc = include_str!("../docs/servers.md")]
+    pub mod servers {}
 }
 
 #[cfg(doctest)]

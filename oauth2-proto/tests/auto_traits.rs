@@ -6,11 +6,11 @@ use core::hash::Hash;
 
 use oauth2_proto::{
     AccessToken, Ask, Authentication, AuthorizationRequest, Authorized, Authorizing,
-    AwaitingCallback, AwaitingToken, Body, Callback, Challenge, Challenged, Client, Code,
-    Coordinator, Denied, Diagnostics, Effect, Error, Expired, Failed, Forged, Generation, Given,
-    LoginId, Lost, Malformed, Misuse, Outage, Problem, Reason, Received, Refreshing, Scope, Secret,
-    Seed, Server, Session, State, Step, Swapped, Ticket, Timestamp, TokenRequest, Unauthorized,
-    Unavailable, Unknown, Version,
+    AwaitingCallback, AwaitingToken, Body, Callback, Challenge, Challenged, Client,
+    ClientCredentialsRequest, Code, Coordinator, Denied, Diagnostics, Effect, Error, Expired,
+    Failed, Forged, Generation, Given, LoginId, Lost, Malformed, Misuse, Outage, Problem, Reason,
+    Received, Refreshing, Scope, Secret, Seed, Server, Session, State, Step, Swapped, Ticket,
+    Timestamp, Unauthorized, Unavailable, Unknown, Version,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -62,7 +62,7 @@ fn every_type_can_be_sent_shared_moved_and_kept() {
     is_free::<Swapped>();
     is_free::<Ticket>();
     is_free::<Timestamp>();
-    is_free::<TokenRequest<'static>>();
+    is_free::<ClientCredentialsRequest<'static>>();
     is_free::<Unauthorized>();
     is_free::<Unavailable>();
     is_free::<Unknown>();

@@ -426,10 +426,20 @@ fn a_uri_with_an_authority_is_compared() {
 fn a_full_url_that_is_none_is_refused() {
     let client = client();
     let (pending, query) = pending(&client);
-    for text in ["", "callback", "/callback", "?", "https://", "https://[", "://"] {
+    for text in ["", "callback", "?", "https://", "https://[", "://"] {
         let error = refusal(&pending, &client, Callback::url(&format!("{text}?{query}")));
         assert_eq!(malformed(&error), Problem::CallbackUrl, "{text}");
     }
+}
+
+/// A web server that sees no origin can hand over what it sees.
+#[test]
+fn a_relative_url_is_accepted_by_its_query() {
+    let client = client();
+    let (pending, query) = pending(&client);
+    let callback = format!("/callback?{query}");
+    let code = pending.accept(&client, Callback::url(&callback), NOW).unwrap();
+    assert_eq!(sent(code, &client), CODE);
 }
 
 // iss

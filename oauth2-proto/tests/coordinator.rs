@@ -39,6 +39,8 @@ const fn name(state: &State) -> &'static str {
     match state {
         State::Unauthorized(_) => "Unauthorized",
         State::Authorizing(Authorizing::AwaitingCallback(_)) => "AwaitingCallback",
+        State::Authorizing(Authorizing::AwaitingFragment(_)) => "AwaitingFragment",
+        State::Authorizing(Authorizing::Polling(_)) => "Polling",
         State::Authorizing(Authorizing::AwaitingToken(_)) => "AwaitingToken",
         State::Authorized(_) => "Authorized",
         State::Refreshing(_) => "Refreshing",

@@ -423,7 +423,7 @@ fn an_answer_of_the_device_grant_is_out_of_place_for_a_refresh() {
         assert!(matches!(*failed.state, State::Refreshing(_)));
         assert_says(
             failed,
-            "the token endpoint gave an answer that belongs to the device grant",
+            &format!("the token endpoint answered {error}, which belongs to the device grant"),
             Advice::Neither,
         );
     }
@@ -434,7 +434,7 @@ fn an_answer_of_the_device_grant_is_out_of_place_for_a_code() {
     for error in ["authorization_pending", "slow_down"] {
         let failed = failed(400, format!(r#"{{"error":"{error}"}}"#));
         assert!(matches!(*failed.state, State::Unauthorized(_)));
-        assert_eq!(malformed(failed.error).problem(), &Problem::OutOfPlace, "{error}");
+        assert_eq!(malformed(failed.error).problem(), &Problem::OutOfPlace(error), "{error}");
     }
 }
 

@@ -326,7 +326,7 @@ fn an_answer_of_the_device_grant_to_a_code_is_malformed_and_ends_the_login() {
         let (_, awaiting) = world.awaiting_token();
         let (ended, why) =
             left_unauthorized!(awaiting.receive(&world.client, &refusal(error), world.now));
-        assert!(is_malformed(&why, &Problem::OutOfPlace), "{error}: {why:?}");
+        assert!(is_malformed(&why, &Problem::OutOfPlace(error)), "{error}: {why:?}");
         assert!(!ended.is_renewable());
     }
 }
@@ -339,7 +339,11 @@ fn an_answer_of_the_device_grant_to_a_program_is_malformed_and_can_be_asked_agai
         let failed = awaiting
             .receive(&world.client, &refusal(error), world.now)
             .expect_err("the answer is out of place");
-        assert!(is_malformed(&failed.error, &Problem::OutOfPlace), "{error}: {:?}", failed.error);
+        assert!(
+            is_malformed(&failed.error, &Problem::OutOfPlace(error)),
+            "{error}: {:?}",
+            failed.error
+        );
         let mut session = world.session(*failed.state);
         assert_eq!(look(&mut session, world.now), Seen::Wait(1));
     }
@@ -352,7 +356,7 @@ fn an_answer_of_the_device_grant_to_a_refresh_is_malformed_and_stays_refreshing(
         let (_, refreshing) = world.refreshing();
         let (kept, why) =
             left_refreshing!(refreshing.receive(&world.client, &refusal(error), world.now));
-        assert!(is_malformed(&why, &Problem::OutOfPlace), "{error}: {why:?}");
+        assert!(is_malformed(&why, &Problem::OutOfPlace(error)), "{error}: {why:?}");
         assert_eq!(kept.retry_at(world.now), at(1));
     }
 }

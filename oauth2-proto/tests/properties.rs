@@ -736,7 +736,11 @@ impl Play {
                 assert_eq!(ended.is_renewable(), self.model.is_renewable());
                 Shape::Nobody
             }
-            State::Authorizing(Authorizing::AwaitingCallback(_)) => panic!("nobody has begun"),
+            State::Authorizing(
+                Authorizing::AwaitingCallback(_)
+                | Authorizing::AwaitingFragment(_)
+                | Authorizing::Polling(_),
+            ) => panic!("nobody has begun"),
             State::Authorizing(Authorizing::AwaitingToken(_)) => Shape::Asking,
             State::Authorized(_) => Shape::Holding,
             State::Refreshing(_) => Shape::Renewing,

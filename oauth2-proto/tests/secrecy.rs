@@ -198,7 +198,7 @@ fn a_client_shows_no_secret() {
     for client in clients() {
         assert_silent("Client", &client);
         assert_silent("AuthorizationRequest", &client.authorize(REDIRECT_URI));
-        assert_silent("TokenRequest", &client.client_credentials().scope("read"));
+        assert_silent("ClientCredentialsRequest", &client.client_credentials().scope("read"));
     }
     assert_silent("Authentication", &Authentication::Basic(CLIENT_SECRET.into()));
     assert_silent("Authentication", &Authentication::Post(CLIENT_SECRET.into()));

@@ -16,17 +16,20 @@ use std::sync::Arc;
 
 use http::header::AUTHORIZATION;
 use oauth2_proto::{
-    Authentication, Authorized, Authorizing, AwaitingCallback, Callback, Client, Error, Failed,
-    Misuse, Reason, Refreshing, Server, Session, State, Unauthorized,
+    Authentication, Authorized, Authorizing, AwaitingCallback, AwaitingFragment, Callback, Client,
+    Error, Failed, Misuse, Polled, Polling, Reason, Refresh, Refreshing, Server, Session, State,
+    Unauthorized,
 };
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use support::{
     NOW, REDIRECT_URI, TOKENS, after, answer, authorized, begin, client, code, form, other_client,
-    pending, redeem, refreshing, rng, server, service,
+    parameter, pending, redeem, refreshing, rng, server, service,
 };
 
 const RICH_TOKENS: &str = r#"{"access_token":"2YotnFZFEjr1zCsicMWpAA","token_type":"DPoP","expires_in":3600,"refresh_token":"tGzv3JOkF0XG5Qx2TlKWIA","scope":"write admin","id_token":"eyJhbGciOiJub25lIn0.e30.","instance_url":"https:\/\/eu.example","nested":{"a":[1,"ä"]}}"#;
+
+const DEVICE: &str = r#"{"device_code":"GmRhmhcxhwAzkoEqiMEg_DnyEysNkuNhszIySk9eS","user_code":"WDJB-MJHT","verification_uri":"https://example.com/device","verification_uri_complete":"https://example.com/device?user_code=WDJB-MJHT","expires_in":1800,"interval":5}"#;
 
 /// A login in every state that there is, each with a name.
 fn states() -> Vec<(&'static str, State)> {
@@ -49,8 +52,47 @@ fn states() -> Vec<(&'static str, State)> {
     let tokens = own().receive(&client, &answer(200, TOKENS), NOW).unwrap();
     let minimal = r#"{"access_token":"a","token_type":"bearer"}"#;
     let retried = lost.retry(&client, after(1)).unwrap().1;
+    let openid = client.authorize(REDIRECT_URI).scope("openid read").keep("realmId");
+    let (url, openid) = openid.begin(&mut rng(), NOW).unwrap();
+    let callback = format!("code=c&state={}&realmId=4%2F2", parameter(&url, "state"));
+    let signed_in = openid.accept(&client, Callback::query(&callback), NOW).unwrap();
+    let signed_in = signed_in.redeem(&client, NOW).unwrap().1;
+    let signed_in = signed_in.receive(&client, &answer(200, RICH_TOKENS), NOW).unwrap();
+    let implicit = client.legacy_implicit(REDIRECT_URI).scope("read");
+    let for_api =
+        |login: Authorized| login.refresh_for("https://api.example/", &client, NOW).unwrap().1;
+    let several = for_api(authorized(&client, TOKENS));
+    let several = several.receive(&client, &answer(200, RICH_TOKENS), NOW).unwrap();
+    let narrow = Refresh::default().scope("read").param("audience", "a b&c");
+    let narrowed = authorized(&client, TOKENS).refresh_with(&narrow, &client, NOW).unwrap().1;
+    let narrow_tokens = r#"{"access_token":"narrow","token_type":"Bearer","expires_in":60}"#;
+    let narrow_tokens = narrowed.receive(&client, &answer(200, narrow_tokens), NOW).unwrap();
+    let narrowed = authorized(&client, TOKENS).refresh_with(&narrow, &client, NOW).unwrap().1;
+    let pending = answer(400, r#"{"error":"slow_down"}"#);
+    let asked = polling(&client).poll(&client, after(5)).unwrap().1;
+    let Polled::Pending(slower) = polling(&client)
+        .poll(&client, after(5))
+        .unwrap()
+        .1
+        .receive(&client, &pending, after(6))
+        .unwrap()
+    else {
+        panic!("nobody has decided")
+    };
+    let password = client.legacy_password("johndoe", "A3ddj3w").scope("read");
     vec![
         ("unauthorized", refused),
+        ("awaiting_callback_openid", openid.into()),
+        ("awaiting_fragment", implicit.begin(&mut rng(), NOW).unwrap().1.into()),
+        ("awaiting_token_once", password.begin(&mut rng(), NOW).unwrap().1.into()),
+        ("polling", polling(&client).into()),
+        ("polling_asked", asked.into()),
+        ("polling_slower", slower.into()),
+        ("authorized_openid", signed_in.into()),
+        ("authorized_several", several.into()),
+        ("authorized_narrowed", narrow_tokens.into()),
+        ("refreshing_for", for_api(authorized(&client, TOKENS)).into()),
+        ("refreshing_narrowed", narrowed.into()),
         ("unauthorized_service", service(&client).into()),
         ("unauthorized_service_refused", configured),
         ("awaiting_callback", begin(&client).1.into()),
@@ -65,6 +107,12 @@ fn states() -> Vec<(&'static str, State)> {
         ("refreshing", refreshing(&client).1.into()),
         ("refreshing_again", retried.into()),
     ]
+}
+
+/// The example of RFC 8628 §3.2.
+fn polling(client: &Client) -> Polling {
+    let (_, awaiting) = client.device_authorization().scope("read").begin(&mut rng(), NOW).unwrap();
+    awaiting.receive(client, &answer(200, DEVICE), NOW).unwrap()
 }
 
 fn json(state: &State) -> String {
@@ -85,7 +133,7 @@ fn binary(state: &State) -> Vec<u8> {
 
 /// A code that has been sent is not stored; all else is.
 fn is_resumable(name: &str) -> bool {
-    name != "awaiting_token_code"
+    !matches!(name, "awaiting_token_code" | "awaiting_token_once")
 }
 
 // Round trips
@@ -291,6 +339,8 @@ fn every_kind_of_state_has_its_golden_file() {
             State::Unauthorized(_) => 0,
             State::Authorizing(Authorizing::AwaitingCallback(_)) => 1,
             State::Authorizing(Authorizing::AwaitingToken(_)) => 2,
+            State::Authorizing(Authorizing::AwaitingFragment(_)) => 5,
+            State::Authorizing(Authorizing::Polling(_)) => 6,
             State::Authorized(_) => 3,
             State::Refreshing(_) => 4,
         }
@@ -298,7 +348,7 @@ fn every_kind_of_state_has_its_golden_file() {
     let mut found: Vec<_> = states().iter().map(|(name, _)| kinds(name)).collect();
     found.sort_unstable();
     found.dedup();
-    assert_eq!(found, [0, 1, 2, 3, 4]);
+    assert_eq!(found, [0, 1, 2, 3, 4, 5, 6]);
 }
 
 // Another kind
@@ -316,9 +366,11 @@ fn a_state_loads_only_as_what_it_is() {
         let stored = json(&state);
         let kind = name.split('_').next().unwrap();
         // A code that was sent loads as `Unauthorized`.
-        let ended = kind == "unauthorized" || name == "awaiting_token_code";
+        let ended = kind == "unauthorized" || !is_resumable(name);
         check::<Unauthorized>(name, &stored, ended);
         check::<AwaitingCallback>(name, &stored, name.starts_with("awaiting_callback"));
+        check::<AwaitingFragment>(name, &stored, name == "awaiting_fragment");
+        check::<Polling>(name, &stored, kind == "polling");
         check::<Authorized>(name, &stored, kind == "authorized");
         check::<Refreshing>(name, &stored, kind == "refreshing");
     }
@@ -350,13 +402,13 @@ fn a_scope_of_wrong_form_is_refused() {
             ("unauthorized", "/V1/Unauthorized/requested_scope"),
             ("unauthorized_service", "/V1/Unauthorized/requested_scope"),
             ("unauthorized_service", "/V1/Unauthorized/renewal/scope"),
-            ("awaiting_callback", "/V1/AwaitingCallback/scope"),
+            ("awaiting_callback", "/V1/AwaitingCallback/pending/scope"),
             ("awaiting_token_code", "/V1/AwaitingToken/requested_scope"),
             ("awaiting_token_service", "/V1/AwaitingToken/grant/scope"),
-            ("authorized", "/V1/Authorized/scope"),
-            ("authorized", "/V1/Authorized/requested_scope"),
+            ("authorized", "/V1/Authorized/tokens/scope"),
+            ("authorized", "/V1/Authorized/tokens/requested_scope"),
             ("authorized_service", "/V1/Authorized/renewal/ClientCredentials/scope"),
-            ("refreshing", "/V1/Refreshing/held/scope"),
+            ("refreshing", "/V1/Refreshing/held/tokens/scope"),
         ] {
             assert_refused(name, place, json!(bad), "this stored login has a scope of wrong form");
         }
@@ -367,8 +419,8 @@ fn a_scope_of_wrong_form_is_refused() {
 fn an_access_token_of_wrong_form_is_refused() {
     for bad in ["", "a\nb", "a\r\nX: y", "ä", "\u{0}", "\u{7f}"] {
         for (name, place) in [
-            ("authorized", "/V1/Authorized/access_token"),
-            ("refreshing", "/V1/Refreshing/held/access_token"),
+            ("authorized", "/V1/Authorized/tokens/access_token"),
+            ("refreshing", "/V1/Refreshing/held/tokens/access_token"),
         ] {
             assert_refused(name, place, json!(bad), "has an access token of wrong form");
         }
@@ -389,8 +441,8 @@ fn a_state_or_verifier_of_wrong_form_is_refused() {
         format!("{}\n", &good[1..]),
         format!("{}ä", &good[2..]),
     ] {
-        for place in ["/V1/AwaitingCallback/verifier", "/V1/AwaitingCallback/state"] {
-            let why = "has a state or verifier of wrong form";
+        for place in ["/V1/AwaitingCallback/verifier", "/V1/AwaitingCallback/pending/state"] {
+            let why = "has a state, nonce or verifier of wrong form";
             assert_refused("awaiting_callback", place, json!(bad), why);
         }
     }
@@ -418,11 +470,11 @@ fn an_id_of_wrong_form_is_refused() {
 #[test]
 fn a_place_of_a_wrong_type_is_refused() {
     for (name, place) in [
-        ("authorized", "/V1/Authorized/expires_at"),
-        ("authorized", "/V1/Authorized/rejected"),
+        ("authorized", "/V1/Authorized/tokens/expires_at"),
+        ("authorized", "/V1/Authorized/tokens/rejected"),
         ("authorized", "/V1/Authorized/setbacks"),
         ("authorized", "/V1/Authorized/login/number"),
-        ("awaiting_callback", "/V1/AwaitingCallback/deadline"),
+        ("awaiting_callback", "/V1/AwaitingCallback/pending/deadline"),
         ("refreshing", "/V1/Refreshing/attempt/lease"),
         ("unauthorized", "/V1/Unauthorized/reason"),
         ("unauthorized_service", "/V1/Unauthorized/renewal"),
@@ -434,7 +486,8 @@ fn a_place_of_a_wrong_type_is_refused() {
 }
 
 /// What may be absent reads as absent when it is left out; it is always written all the same.
-const OPTIONAL: [&str; 5] = ["renewal", "grant", "id_token", "refresh_at", "expires_at"];
+const OPTIONAL: [&str; 5] =
+    ["renewal", "grant", "full_scope", "nonce", "verification_uri_complete"];
 
 #[test]
 fn a_missing_place_is_refused() {
@@ -460,7 +513,7 @@ fn an_unknown_version_or_kind_is_refused() {
     for (from, to, why) in [
         ("\"V1\"", "\"V2\"", "unknown variant `V2`"),
         ("\"V1\"", "\"v1\"", "unknown variant `v1`"),
-        ("\"Unauthorized\"", "\"Polling\"", "unknown variant `Polling`"),
+        ("\"Unauthorized\"", "\"Waiting\"", "unknown variant `Waiting`"),
         ("\"invalid_grant\"", "1", "invalid type"),
         ("\"Denied\"", "\"Bored\"", "unknown variant `Bored`"),
     ] {
@@ -490,13 +543,13 @@ fn a_reason_with_control_characters_is_refused_or_filtered() {
 fn what_no_answer_brings_about_is_refused() {
     let mut loaded = Vec::new();
     for (name, place, to) in [
-        ("authorized", "/V1/Authorized/token_type", ""),
+        ("authorized", "/V1/Authorized/tokens/token_type", ""),
         ("authorized", "/V1/Authorized/renewal/RefreshToken", ""),
-        ("authorized_rich", "/V1/Authorized/id_token", ""),
-        ("authorized_rich", "/V1/Authorized/extras", "no JSON"),
-        ("authorized_rich", "/V1/Authorized/extras", "[]"),
-        ("awaiting_callback", "/V1/AwaitingCallback/redirect_uri", "http://evil.example/"),
-        ("awaiting_callback", "/V1/AwaitingCallback/redirect_uri", "no URL"),
+        ("authorized_rich", "/V1/Authorized/tokens/id_token", ""),
+        ("authorized_rich", "/V1/Authorized/tokens/extras", "no JSON"),
+        ("authorized_rich", "/V1/Authorized/tokens/extras", "[]"),
+        ("awaiting_callback", "/V1/AwaitingCallback/pending/redirect_uri", "http://evil.example/"),
+        ("awaiting_callback", "/V1/AwaitingCallback/pending/redirect_uri", "no URL"),
         ("awaiting_callback_resources", "/V1/AwaitingCallback/resources/0", "no URI"),
     ] {
         if edited(name, place, json!(to)).is_ok() {
@@ -570,6 +623,17 @@ fn every_method_that_takes_a_client_refuses_another_one() {
                     assert_wrong_client(state.retry(other, after(60)), &stored);
                 }
                 State::Authorizing(Authorizing::AwaitingCallback(_)) => {}
+                State::Authorizing(Authorizing::AwaitingFragment(state)) => {
+                    let error = state.accept(other, Callback::query(""), NOW).unwrap_err();
+                    assert_eq!(error, Error::Misuse(Misuse::WrongClient));
+                }
+                State::Authorizing(Authorizing::Polling(state)) => {
+                    let State::Authorizing(Authorizing::Polling(again)) = load(&stored) else {
+                        panic!("{stored}")
+                    };
+                    assert_wrong_client(state.poll(other, after(60)), &stored);
+                    assert_wrong_client(again.receive(other, &answer(200, TOKENS), NOW), &stored);
+                }
                 State::Authorized(state) => {
                     let mut request = http::Request::get("https://api.example/").body(()).unwrap();
                     assert_eq!(
@@ -675,6 +739,15 @@ fn exercise(state: State) {
             State::Authorizing(Authorizing::AwaitingCallback(state)) => {
                 let _ = state.accept(&client, Callback::url(REDIRECT_URI), now);
                 let _ = state.accept(&client, Callback::query("state=a&code=b"), now);
+            }
+            State::Authorizing(Authorizing::AwaitingFragment(state)) => {
+                let _ = state.accept(&client, Callback::query("state=a&access_token=b"), now);
+            }
+            State::Authorizing(Authorizing::Polling(state)) => {
+                let _ = (state.user_code().len(), state.next_poll(), state.expires_at());
+                if let Ok((_, state)) = state.poll(&client, now) {
+                    let _ = state.receive(&client, &answer(400, r#"{"error":"slow_down"}"#), now);
+                }
             }
             State::Authorizing(Authorizing::AwaitingToken(state)) => {
                 let _ = (state.deadline(), state.retry(&client, now));

@@ -13,7 +13,7 @@ use base64::engine::general_purpose::STANDARD;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use http::{Method, Request};
 use oauth2_proto::{
-    Authentication, Body, Callback, Client, Error, Misuse, Server, State, TokenRequest,
+    Authentication, Body, Callback, Client, ClientCredentialsRequest, Error, Misuse, Server, State,
 };
 use proptest::prelude::*;
 use support::{
@@ -31,7 +31,7 @@ fn post() -> Client {
     client().with_authentication(Authentication::Post("7Fjfp0ZBr1KtDRbnfVdmIw".into()))
 }
 
-fn service(request: TokenRequest<'_>) -> Request<Body> {
+fn service(request: ClientCredentialsRequest<'_>) -> Request<Body> {
     request.begin(&mut rng(), NOW).expect("a usable request").0
 }
 

@@ -122,6 +122,18 @@ impl<H: Host, S: Store> Agent<H, S> {
         self.given(ask).await
     }
 
+    /// A token that is good now for this resource, beside the one of the login itself: one refresh
+    /// token brings access tokens for several resources.
+    ///
+    /// # Errors
+    /// As [`token`](Self::token), and [`Misuse::Url`] when the resource is no absolute URI.
+    ///
+    /// See [RFC 8707 §2.2](https://www.rfc-editor.org/rfc/rfc8707#section-2.2).
+    pub async fn token_for(&self, resource: &str) -> Result<AccessToken, Error> {
+        let ask = self.shared.lock().coordinator.token_for(resource, self.until())?;
+        self.given(ask).await
+    }
+
     /// A newer token than the current one, whatever the clock says.
     ///
     /// # Errors

@@ -1,5 +1,6 @@
 //! The authorization request (RFC 6749 §4.1.1) with PKCE (RFC 7636 §4.3): the URL to visit.
 
+use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
 
@@ -9,6 +10,7 @@ use super::server::is_machine_parameter;
 use super::{Client, Params};
 use crate::error::Misuse;
 use crate::value::{Scope, is_loopback};
+use crate::wire::ReturnedIn;
 
 /// A login that is about to begin: what to ask for, and for how long to wait for the callback.
 ///
@@ -19,7 +21,29 @@ pub struct AuthorizationRequest<'a> {
     pub(crate) redirect_uri: &'a str,
     pub(crate) within: Duration,
     pub(crate) params: Params<'a>,
+    /// The provider's own callback parameters that stay with the tokens.
+    pub(crate) kept: Vec<&'a str>,
     scope: &'a str,
+    response_type: ResponseType,
+}
+
+/// What the authorization endpoint is asked to return (RFC 6749 §3.1.1; OAuth 2.0 Multiple Response
+/// Type Encoding Practices).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum ResponseType {
+    Code,
+    CodeAndIdToken,
+    Token,
+}
+
+impl ResponseType {
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Code => "code",
+            Self::CodeAndIdToken => "code id_token",
+            Self::Token => "token",
+        }
+    }
 }
 
 impl Client {
@@ -36,7 +60,9 @@ impl Client {
             redirect_uri,
             within: Duration::from_secs(600),
             params: Params::default(),
+            kept: Vec::new(),
             scope: "",
+            response_type: ResponseType::Code,
         }
     }
 }
@@ -65,6 +91,35 @@ impl<'a> AuthorizationRequest<'a> {
         self
     }
 
+    /// Keeps a parameter that the provider adds to the callback, such as `realmId`: read it with
+    /// [`Code::kept`](crate::Code::kept) or [`Authorized::kept`](crate::Authorized::kept).
+    ///
+    /// It came through the browser, so the person can have changed it.
+    #[must_use]
+    pub fn keep(mut self, name: &'a str) -> Self {
+        self.kept.push(name);
+        self
+    }
+
+    /// Asks for an ID token beside the code, in the callback already: the hybrid flow. Read it with
+    /// [`Code::id_token`](crate::Code::id_token); **its signature is not checked here**.
+    ///
+    /// The callback brings its parameters in the fragment, which a browser does not send to a
+    /// server, unless `.param("response_mode", "form_post")` asks to post them.
+    ///
+    /// See [OpenID Connect Core §3.3](https://openid.net/specs/openid-connect-core-1_0.html#HybridFlowAuth).
+    #[must_use]
+    pub const fn hybrid(mut self) -> Self {
+        self.response_type = ResponseType::CodeAndIdToken;
+        self
+    }
+
+    /// Asks for the token itself (RFC 6749 §4.2.1).
+    pub(crate) const fn implicit(mut self) -> Self {
+        self.response_type = ResponseType::Token;
+        self
+    }
+
     /// Waits this long for the callback (10 minutes unless told).
     #[must_use]
     pub const fn within(mut self, duration: Duration) -> Self {
@@ -76,10 +131,30 @@ impl<'a> AuthorizationRequest<'a> {
     pub(crate) fn check(&self) -> Result<Scope, Misuse> {
         check_redirect_uri(self.redirect_uri)?;
         let endpoint = self.client.server.authorization()?;
+        let scope = Scope::new(self.scope)?;
+        let wants_id_token = self.wants_id_token(&scope);
         self.params.check(|name| {
-            is_machine_parameter(name) || endpoint.query_pairs().any(|(own, _)| own == name)
+            is_machine_parameter(name)
+                || (wants_id_token && name == "nonce")
+                || endpoint.query_pairs().any(|(own, _)| own == name)
         })?;
-        Scope::new(self.scope)
+        Ok(scope)
+    }
+
+    /// Whether an ID token will come, which a `nonce` binds to this login.
+    pub(crate) fn wants_id_token(&self, scope: &Scope) -> bool {
+        // OpenID Connect Core §3.1.2.1: OpenID Connect requests MUST contain the openid scope value.
+        self.response_type == ResponseType::CodeAndIdToken || scope.contains("openid")
+    }
+
+    /// Where the parameters of the callback will be.
+    pub(crate) fn returned_in(&self) -> ReturnedIn {
+        match self.params.pairs.iter().find(|(name, _)| *name == "response_mode") {
+            Some((_, "fragment")) => ReturnedIn::Fragment,
+            Some(_) => ReturnedIn::Query,
+            None if self.response_type == ResponseType::Code => ReturnedIn::Query,
+            None => ReturnedIn::Fragment,
+        }
     }
 
     /// The URL to visit. Whatever query the endpoint has stays as it is, in front.
@@ -87,18 +162,24 @@ impl<'a> AuthorizationRequest<'a> {
         &self,
         scope: &Scope,
         state: &str,
-        code_challenge: &str,
+        code_challenge: Option<&str>,
+        nonce: Option<&str>,
     ) -> Result<Url, Misuse> {
-        let mut url = self.client.server.authorization()?.clone();
+        let mut url = self.client.server.authorization_url(self.response_type, &self.client.id)?;
         let mut query = url.query_pairs_mut();
         query.append_pair("redirect_uri", self.redirect_uri);
         if !scope.is_empty() {
             query.append_pair("scope", scope.as_str());
         }
-        query
-            .append_pair("state", state)
-            .append_pair("code_challenge", code_challenge)
-            .append_pair("code_challenge_method", "S256");
+        query.append_pair("state", state);
+        if let Some(code_challenge) = code_challenge {
+            query
+                .append_pair("code_challenge", code_challenge)
+                .append_pair("code_challenge_method", "S256");
+        }
+        if let Some(nonce) = nonce {
+            query.append_pair("nonce", nonce);
+        }
         for (name, value) in self.params.iter() {
             query.append_pair(name, value);
         }

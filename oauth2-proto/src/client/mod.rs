@@ -2,6 +2,7 @@
 
 mod authentication;
 mod authorization_request;
+pub(crate) mod dialect;
 mod params;
 mod policy;
 mod request_kind;
@@ -21,6 +22,7 @@ use authentication::Credentials;
 pub use authentication::{Authenticate, Authentication, ClientRequest};
 pub use authorization_request::AuthorizationRequest;
 pub(crate) use authorization_request::check_redirect_uri;
+pub use dialect::Dialect;
 pub(crate) use params::{Params, check_resource};
 pub(crate) use policy::{LONGEST_LEASE, Policy, SHORTEST_LEASE};
 pub use request_kind::RequestKind;
@@ -50,6 +52,10 @@ pub struct Client {
     server: Server,
     fingerprint: Fingerprint,
     credentials: Credentials,
+    /// Kept beside the credentials, for dialects that show it otherwise.
+    secret: Option<Secret>,
+    /// The caller chose how to authenticate; a dialect has no say in it.
+    authentication_chosen: bool,
     /// The header fields of every token request, built once.
     headers: HeaderMap,
     policy: Policy,
@@ -68,26 +74,39 @@ impl Client {
             server,
             fingerprint,
             credentials: Credentials::Pairs(Secret::new(String::new())),
+            secret: None,
+            authentication_chosen: false,
             headers: HeaderMap::new(),
             policy: Policy::default(),
             translation: Translation::default(),
         };
-        client.authenticate(&Authentication::None);
+        client.authenticate(Credentials::new(&client.id, &Authentication::None));
         client
     }
 
-    /// Authenticates with `client_secret_basic`, which every server must support.
+    /// Authenticates with `client_secret_basic`, which every server must support; or as the
+    /// [`Dialect`] says.
     ///
     /// See [RFC 6749 §2.3.1](https://www.rfc-editor.org/rfc/rfc6749#section-2.3.1).
     #[must_use]
-    pub fn with_secret(self, secret: impl Into<Secret>) -> Self {
-        self.with_authentication(Authentication::Basic(secret.into()))
+    pub fn with_secret(mut self, secret: impl Into<Secret>) -> Self {
+        let secret = secret.into();
+        let credentials = match &self.translation.dialect {
+            Some(dialect) => dialect.credentials(&self.id, &secret),
+            None => Credentials::new(&self.id, &Authentication::Basic(secret.clone())),
+        };
+        self.secret = Some(secret);
+        self.authentication_chosen = false;
+        self.authenticate(credentials);
+        self
     }
 
-    /// Authenticates in the given way.
+    /// Authenticates in the given way, whatever the [`Dialect`] says.
     #[must_use]
     pub fn with_authentication(mut self, authentication: Authentication) -> Self {
-        self.authenticate(&authentication);
+        self.secret = authentication.secret().cloned();
+        self.authentication_chosen = true;
+        self.authenticate(Credentials::new(&self.id, &authentication));
         self
     }
 
@@ -180,11 +199,11 @@ impl Client {
         *request.method_mut() = Method::POST;
         *request.uri_mut() = endpoint.clone();
         *request.headers_mut() = headers;
-        Ok(self.spoken(kind, request))
+        Ok(self.spoken(kind, request)?)
     }
 
-    fn authenticate(&mut self, authentication: &Authentication) {
-        self.credentials = Credentials::new(&self.id, authentication);
+    fn authenticate(&mut self, credentials: Credentials) {
+        self.credentials = credentials;
         let mut headers = HeaderMap::with_capacity(3);
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));

@@ -22,6 +22,4 @@ pub enum RequestKind {
     Revocation,
     /// What a token is worth (RFC 7662).
     Introspection,
-    /// The request that follows a token request, where the dialect asks for one.
-    SecondRequest,
 }

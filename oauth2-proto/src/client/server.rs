@@ -6,6 +6,7 @@ use http::Uri;
 use url::Url;
 
 use super::RequestKind;
+use super::authorization_request::ResponseType;
 use crate::error::Misuse;
 use crate::value::is_loopback;
 
@@ -18,6 +19,8 @@ use crate::value::is_loopback;
 #[derive(Clone, Debug)]
 pub struct Server {
     authorization: Option<Url>,
+    /// The authorization endpoint with the parameters that are the same for every login.
+    authorization_for_code: Option<Url>,
     token: Endpoint,
     device_authorization: Option<Endpoint>,
     pushed_authorization: Option<Endpoint>,
@@ -58,6 +61,7 @@ impl Server {
     pub fn token_only(token: &str) -> Result<Self, Misuse> {
         Ok(Self {
             authorization: None,
+            authorization_for_code: None,
             token: Endpoint::new("token endpoint", token)?,
             device_authorization: None,
             pushed_authorization: None,
@@ -165,20 +169,29 @@ impl Server {
             }
             RequestKind::Revocation => ("revocation endpoint", self.revocation.as_ref()),
             RequestKind::Introspection => ("introspection endpoint", self.introspection.as_ref()),
-            RequestKind::SecondRequest => ("endpoint of the second request", None),
         };
         endpoint.map(|endpoint| &endpoint.uri).ok_or(Misuse::NoEndpoint(name))
     }
 
-    /// The authorization endpoint with the parameters that are the same for every login.
     pub(super) fn authorization(&self) -> Result<&Url, Misuse> {
         self.authorization.as_ref().ok_or(Misuse::NoEndpoint("authorization endpoint"))
     }
 
-    pub(super) fn with_client_id(mut self, id: &str) -> Self {
-        if let Some(url) = &mut self.authorization {
-            url.query_pairs_mut().append_pair("response_type", "code").append_pair("client_id", id);
+    /// The authorization endpoint, asked by this client for this.
+    pub(super) fn authorization_url(
+        &self,
+        response_type: ResponseType,
+        client_id: &str,
+    ) -> Result<Url, Misuse> {
+        match &self.authorization_for_code {
+            Some(url) if response_type == ResponseType::Code => Ok(url.clone()),
+            Some(_) | None => Ok(asking(self.authorization()?, response_type, client_id)),
         }
+    }
+
+    pub(super) fn with_client_id(mut self, id: &str) -> Self {
+        self.authorization_for_code =
+            self.authorization.as_ref().map(|url| asking(url, ResponseType::Code, id));
         self
     }
 }
@@ -205,7 +218,15 @@ pub(super) fn is_machine_parameter(name: &str) -> bool {
     )
 }
 
-fn endpoint(name: &'static str, text: &str) -> Result<Url, Misuse> {
+fn asking(authorization: &Url, response_type: ResponseType, client_id: &str) -> Url {
+    let mut url = authorization.clone();
+    url.query_pairs_mut()
+        .append_pair("response_type", response_type.as_str())
+        .append_pair("client_id", client_id);
+    url
+}
+
+pub(super) fn endpoint(name: &'static str, text: &str) -> Result<Url, Misuse> {
     let url = Url::parse(text).map_err(|_| Misuse::Url(name, "is not an absolute URL"))?;
     let local = url.scheme() == "http" && url.host_str().is_some_and(is_loopback);
     // RFC 6749 §3.1, §3.2: the endpoints MUST require TLS. What never leaves this machine may not.

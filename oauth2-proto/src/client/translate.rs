@@ -6,14 +6,14 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 
-use http::{HeaderMap, Request, Response};
+use http::{HeaderMap, Request, Response, StatusCode};
 use url::Url;
 use zeroize::Zeroizing;
 
 use super::authentication::Credentials;
 use super::{Client, RequestKind};
-use crate::error::Error;
-use crate::value::{AccessToken, Body, Secret};
+use crate::error::{Error, Misuse};
+use crate::value::{AccessToken, Body, Secret, Timestamp};
 use crate::wire::Reply;
 
 /// A server's own words, put into those of the RFCs and back.
@@ -21,12 +21,19 @@ pub(crate) trait Translate: fmt::Debug + Send + Sync {
     /// Rewrites the URL that a person visits.
     fn authorization_url(&self, url: Url) -> Url;
 
-    /// Rewrites a request that is complete and authenticated.
-    fn request(&self, kind: RequestKind, request: Request<Body>) -> Request<Body>;
+    /// Rewrites a request that is complete and authenticated. The dialect itself is checked here,
+    /// too: nothing is sent for one that names endpoints or header fields that are none.
+    fn request(&self, kind: RequestKind, request: Request<Body>) -> Result<Request<Body>, Misuse>;
 
     /// Rewrites an answer into one that the strict reader accepts. `held` is the access token that
-    /// a refresh replaces.
-    fn answer(&self, kind: RequestKind, held: Option<&AccessToken>, answer: Answer) -> Answer;
+    /// a refresh replaces; moments of expiry are counted from `sent_at`.
+    fn answer(
+        &self,
+        kind: RequestKind,
+        held: Option<&AccessToken>,
+        sent_at: Timestamp,
+        answer: Answer,
+    ) -> Answer;
 
     /// The RFC's name of a callback parameter that goes by this name here.
     fn callback_parameter<'n>(&self, name: &'n str) -> &'n str;
@@ -39,6 +46,15 @@ pub(crate) trait Translate: fmt::Debug + Send + Sync {
 
     /// How a client with this secret authenticates.
     fn credentials(&self, id: &str, secret: &Secret) -> Credentials;
+
+    /// What else this server has to be asked, after it gave this token, before a login has what it
+    /// is going to use. Its parts were checked when the first request was made.
+    fn second_request(
+        &self,
+        id: &str,
+        secret: Option<&Secret>,
+        first: &AccessToken,
+    ) -> Option<Request<Body>>;
 
     /// Puts a token, which has been checked, where this server's resources look for it.
     fn attach(
@@ -78,14 +94,18 @@ pub(super) struct Translation {
 
 impl Client {
     /// The request as this server wants it.
-    pub(super) fn spoken(&self, kind: RequestKind, mut request: Request<Body>) -> Request<Body> {
+    pub(super) fn spoken(
+        &self,
+        kind: RequestKind,
+        mut request: Request<Body>,
+    ) -> Result<Request<Body>, Misuse> {
         if let Some(dialect) = &self.translation.dialect {
-            request = dialect.request(kind, request);
+            request = dialect.request(kind, request)?;
         }
         for hook in &self.translation.hooks {
             hook.request(kind, &mut request);
         }
-        request
+        Ok(request)
     }
 
     /// The URL that a person visits, as this server wants it.
@@ -127,54 +147,72 @@ impl Client {
         attached
     }
 
-    /// Listens to an answer as the RFCs want it. `held` is the access token that a refresh replaces.
+    /// What else this server has to be asked, after it gave this first token. To hooks it is one
+    /// more token request.
+    pub(crate) fn second_request(&self, first: &AccessToken) -> Option<Request<Body>> {
+        let dialect = self.translation.dialect.as_ref()?;
+        let mut second = dialect.second_request(&self.id, self.secret.as_ref(), first)?;
+        for hook in &self.translation.hooks {
+            hook.request(RequestKind::Token, &mut second);
+        }
+        Some(second)
+    }
+
+    /// Listens to an answer, to a request that was sent then, as the RFCs want it. `held` is the
+    /// access token that a refresh replaces.
     pub(crate) fn hear<'r, B: AsRef<[u8]>>(
         &self,
         kind: RequestKind,
         held: Option<&AccessToken>,
+        sent_at: Timestamp,
         response: &'r Response<B>,
-    ) -> Heard<'r, B> {
-        let limit = self.body_limit();
-        let is_long = response.body().as_ref().len() > limit;
+    ) -> Heard<'r> {
+        let (status, headers) = (response.status(), response.headers());
+        let (body, limit) = (response.body().as_ref(), self.body_limit());
         let is_plain = self.translation.dialect.is_none() && self.translation.hooks.is_empty();
-        let translated = (!is_plain && !is_long).then(|| self.translated(kind, held, response));
-        Heard { translated, response, limit }
+        let translated = (!is_plain && body.len() <= limit).then(|| {
+            let mut answer = Response::new(Zeroizing::new(body.to_vec()));
+            *answer.status_mut() = status;
+            *answer.headers_mut() = headers.clone();
+            self.translated(kind, held, sent_at, answer)
+        });
+        Heard { translated, status, headers, body, limit }
     }
 
-    fn translated<B: AsRef<[u8]>>(
+    fn translated(
         &self,
         kind: RequestKind,
         held: Option<&AccessToken>,
-        response: &Response<B>,
+        sent_at: Timestamp,
+        mut answer: Answer,
     ) -> Answer {
-        let Translation { dialect, hooks } = &self.translation;
-        let mut answer = Response::new(Zeroizing::new(response.body().as_ref().to_vec()));
-        *answer.status_mut() = response.status();
-        *answer.headers_mut() = response.headers().clone();
-        for hook in hooks {
+        for hook in &self.translation.hooks {
             hook.answer(kind, &mut answer);
         }
-        match dialect {
-            Some(dialect) => dialect.answer(kind, held, answer),
+        match &self.translation.dialect {
+            Some(dialect) => dialect.answer(kind, held, sent_at, answer),
             None => answer,
         }
     }
 }
 
 /// An answer in the words of the RFCs: as it came, or translated.
-pub(crate) struct Heard<'r, B> {
+pub(crate) struct Heard<'r> {
     translated: Option<Answer>,
-    response: &'r Response<B>,
+    status: StatusCode,
+    headers: &'r HeaderMap,
+    body: &'r [u8],
     limit: usize,
 }
 
-impl<B: AsRef<[u8]>> Heard<'_, B> {
+impl Heard<'_> {
     /// The answer, unless it is a redirect, an outage or too long; `endpoint` is what errors
     /// speak of.
     pub(crate) fn reply(&self, endpoint: &'static str) -> Result<Reply<'_>, Error> {
-        match &self.translated {
-            Some(answer) => Reply::new(endpoint, answer, self.limit),
-            None => Reply::new(endpoint, self.response, self.limit),
-        }
+        let (status, headers, body) = match &self.translated {
+            Some(answer) => (answer.status(), answer.headers(), &***answer.body()),
+            None => (self.status, self.headers, self.body),
+        };
+        Reply::new(endpoint, status, headers, body, self.limit)
     }
 }

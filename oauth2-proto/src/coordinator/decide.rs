@@ -89,12 +89,15 @@ impl Coordinator {
             return Next::Refuse(self.refused.clone().unwrap_or(nobody));
         };
         if let Want::Newer(held) = ask.want
-            && session.state().tokens().is_some_and(|own| Some(own.login.generation()) == held)
+            && session
+                .state()
+                .tokens()
+                .is_some_and(|own| Some(own.tokens.access.generation()) == held)
         {
             // What was adopted from the store since the caller asked does not know of its wish.
             drop(session.refresh_now());
         }
-        let (due, reason) = match session.step(now) {
+        let (due, reason) = match session.step_toward(ask.resource.as_deref(), now) {
             Step::Send(ticket, request) => {
                 let holder = self.seed.holder();
                 session.hold(holder);
@@ -154,8 +157,8 @@ impl Coordinator {
 
     fn satisfies(&self, ask: &Ask, now: Timestamp) -> bool {
         match ask.want {
-            Want::Token => self.usable(now).is_some(),
-            Want::Newer(held) => self.usable(now).is_some() && self.generation() != held,
+            Want::Token => self.usable(ask, now).is_some(),
+            Want::Newer(held) => self.usable(ask, now).is_some() && self.generation() != held,
             Want::Settled => false,
         }
     }

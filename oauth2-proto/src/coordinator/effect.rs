@@ -1,5 +1,7 @@
 //! What a coordinator asks for, what it is asked, and what it is told.
 
+use alloc::string::String;
+
 use http::Request;
 
 use crate::error::Error;
@@ -10,6 +12,8 @@ use crate::value::{AccessToken, Body, Generation, Timestamp};
 #[derive(Debug)]
 pub struct Ask {
     pub(super) want: Want,
+    /// For which resource, if not for the login itself.
+    pub(super) resource: Option<String>,
     pub(super) until: Timestamp,
     /// The failures before this caller came are not its own.
     pub(super) failures: u64,

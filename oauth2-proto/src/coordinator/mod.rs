@@ -18,7 +18,7 @@ use http::{Request, Response};
 use reconcile::Verdict;
 use stored::{Stored, Unsaved};
 
-use crate::client::Client;
+use crate::client::{Client, check_resource};
 use crate::error::{Error, Expired, Outage, Reason, Unavailable};
 use crate::machine::{Failed, State};
 use crate::session::{Challenged, Lost, Received, Session, Ticket};
@@ -96,6 +96,17 @@ impl Coordinator {
         self.ask(Want::Token, until)
     }
 
+    /// Asks for a token for this resource, beside the one of the login itself.
+    ///
+    /// # Errors
+    /// [`Misuse::Url`](crate::Misuse::Url) when the resource is no absolute URI, or has a fragment.
+    ///
+    /// See [RFC 8707 §2.2](https://www.rfc-editor.org/rfc/rfc8707#section-2.2).
+    pub fn token_for(&self, resource: &str, until: Timestamp) -> Result<Ask, Error> {
+        check_resource(resource)?;
+        Ok(Ask { resource: Some(resource.into()), ..self.token(until) })
+    }
+
     /// Asks that the login is loaded, everything is saved, and every request has been sent.
     #[must_use]
     pub const fn settled(&self, until: Timestamp) -> Ask {
@@ -162,7 +173,7 @@ impl Coordinator {
         now: Timestamp,
     ) -> Challenged {
         let Some(session) = &mut self.session else { return Challenged::Superseded };
-        let known = session.state().tokens().is_none_or(|tokens| tokens.rejected);
+        let known = session.state().tokens().is_none_or(|held| held.is_rejected(generation));
         let challenged = session.challenged(generation, challenge, now);
         if challenged == Challenged::Rejected {
             self.rejected = Some(generation);
@@ -196,7 +207,7 @@ impl Coordinator {
             Next::Settled => Effect::Give(Ok(Given::Settled)),
             Next::Refuse(error) => Effect::Give(Err(error)),
             Next::Give => Effect::Give(
-                self.usable(now).map(Given::Token).ok_or(Error::Expired(Expired::Token)),
+                self.usable(ask, now).map(Given::Token).ok_or(Error::Expired(Expired::Token)),
             ),
         }
     }
@@ -236,6 +247,10 @@ impl Coordinator {
                 self.last_error = None;
                 self.stored.unsaved = Unsaved::NEW_TOKENS;
             }
+            Ok(Received::Pending) => {
+                self.last_error = None;
+                self.stored.unsaved.state = true;
+            }
             Ok(Received::Late(revocations)) => self.revocations.extend(revocations),
             Err(error) => self.attempt_failed(error),
         }
@@ -263,15 +278,15 @@ impl Coordinator {
     }
 
     const fn ask(&self, want: Want, until: Timestamp) -> Ask {
-        Ask { want, until, failures: self.failures }
+        Ask { want, resource: None, until, failures: self.failures }
     }
 
     fn generation(&self) -> Option<Generation> {
-        Some(self.state()?.tokens()?.login.generation())
+        Some(self.state()?.tokens()?.tokens.access.generation())
     }
 
-    fn usable(&self, now: Timestamp) -> Option<&AccessToken> {
-        self.state()?.tokens()?.token(now)
+    fn usable(&self, ask: &Ask, now: Timestamp) -> Option<&AccessToken> {
+        self.state()?.tokens()?.held_for(ask.resource.as_deref())?.usable(now)
     }
 
     fn swap(&mut self, phase: Phase) -> Effect<'_> {

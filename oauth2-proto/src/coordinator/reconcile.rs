@@ -95,8 +95,11 @@ impl Coordinator {
         self.refused = None;
         self.session = None;
         let Some(mut theirs) = theirs else { return };
-        if let Some(tokens) = theirs.tokens_mut() {
-            tokens.rejected |= self.rejected == Some(tokens.login.generation());
+        if let Some(generation) = self.rejected
+            && let Some(tokens) = theirs.tokens_mut()
+            && let Some(rejected) = tokens.held_of(generation)
+        {
+            rejected.rejected = true;
         }
         match Session::new(Arc::clone(&self.client), theirs) {
             Ok(session) => self.session = Some(session),

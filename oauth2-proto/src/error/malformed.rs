@@ -86,7 +86,7 @@ pub enum Problem {
     /// The token's type is one that this crate cannot present; RFC 6749 §7.1 forbids to use it.
     TokenType(Box<str>),
     /// An answer that belongs to another grant, such as `authorization_pending` to a refresh.
-    OutOfPlace,
+    OutOfPlace(&'static str),
 }
 
 impl Problem {
@@ -137,8 +137,8 @@ impl Problem {
                 "the authorization server issued a token of type {token_type}, and only bearer \
                  tokens can be attached"
             ),
-            Self::OutOfPlace => {
-                write!(f, "the {endpoint} gave an answer that belongs to the device grant")
+            Self::OutOfPlace(error) => {
+                write!(f, "the {endpoint} answered {error}, which belongs to the device grant")
             }
         }
     }

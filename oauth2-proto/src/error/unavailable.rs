@@ -49,10 +49,14 @@ impl fmt::Display for Unavailable {
             Outage::Unanswered => write!(f, "the {endpoint} did not answer"),
             Outage::Unsent => write!(f, "the {endpoint} could not be reached"),
             Outage::Waiting => f.write_str("the next attempt to get a token is not due yet"),
+            Outage::NextRequest => {
+                write!(f, "the {endpoint} wants one more request, which is made already")
+            }
             Outage::Store => f.write_str("the store of logins did not answer"),
             Outage::Randomness => f.write_str("the source of randomness has none to give"),
         }?;
         match self.retry_after {
+            None if self.cause == Outage::NextRequest => f.write_str("; send it"),
             Some(wait) => write!(f, "; try again in {} seconds", wait.as_secs()),
             None => f.write_str("; try again"),
         }
@@ -71,6 +75,9 @@ pub enum Outage {
     Unsent,
     /// Somebody else is refreshing, or an earlier attempt failed and the next is not due yet.
     Waiting,
+    /// The server wants one more request before it gives a token:
+    /// [`Failed::next`](crate::Failed::next).
+    NextRequest,
     /// The store of logins failed.
     Store,
     /// The host's source of randomness failed.

@@ -4,6 +4,7 @@ use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::client::SHORTEST_LEASE;
 use crate::value::{HolderId, Timestamp};
 use crate::wire::LONGEST_RETRY_AFTER;
 
@@ -33,6 +34,12 @@ impl Attempt {
             holder: None,
             on_its_way: true,
         }
+    }
+
+    /// Nothing has been sent yet.
+    pub(crate) const fn none(now: Timestamp) -> Self {
+        let lease = SHORTEST_LEASE.as_secs();
+        Self { number: 0, sent_at: now, lease, holder: None, on_its_way: false }
     }
 
     /// Another attempt for the same tokens.

@@ -1,15 +1,19 @@
 //! There are tokens: what they are good for, and until when.
 
+use alloc::string::String;
+use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
 
 use http::Request;
 use serde::de::DeserializeOwned;
 
-use super::{Attempt, ClientCredentials, Failed, Login, Refreshing, Setbacks, Unauthorized};
+use super::{
+    Asked, Attempt, ClientCredentials, Failed, Login, Refresh, Refreshing, Setbacks, Unauthorized,
+};
 use crate::client::{Client, Policy, RequestKind};
 use crate::error::{Error, Expired, Misuse, Reason};
-use crate::value::{AccessToken, Body, LoginId, Scope, Secret, Timestamp};
+use crate::value::{AccessToken, Body, Generation, LoginId, RandomText, Scope, Secret, Timestamp};
 use crate::wire::{Granted, extra};
 
 /// There are tokens.
@@ -24,11 +28,27 @@ use crate::wire::{Granted, extra};
 pub struct Authorized {
     pub(crate) login: Login,
     pub(crate) tokens: Tokens,
+    /// Access tokens for one resource each, beside the one above (RFC 8707 §2.2).
+    pub(crate) others: Vec<ForResource>,
     pub(crate) renewal: Option<Renewal>,
-    /// A resource server refused the access token.
-    pub(crate) rejected: bool,
+    /// What was granted to the login, where `tokens` were asked for less.
+    pub(crate) full_scope: Option<Scope>,
+    /// OpenID Connect: what the ID token has to repeat.
+    pub(crate) nonce: Option<RandomText>,
+    /// Callback parameters of the provider's own, as the text of a JSON object.
+    pub(crate) kept: Secret,
     pub(crate) setbacks: Setbacks,
 }
+
+/// An access token for one resource.
+#[derive(Debug)]
+pub(crate) struct ForResource {
+    pub(crate) resource: String,
+    pub(crate) tokens: Tokens,
+}
+
+/// A login holds access tokens for so many resources.
+pub(crate) const MOST_RESOURCES: usize = 32;
 
 /// One answer of the token endpoint, and when it is good.
 pub(crate) struct Tokens {
@@ -42,6 +62,8 @@ pub(crate) struct Tokens {
     pub(crate) sent_at: Timestamp,
     pub(crate) refresh_at: Option<Timestamp>,
     pub(crate) expires_at: Option<Timestamp>,
+    /// A resource server refused the access token.
+    pub(crate) rejected: bool,
 }
 
 /// What new tokens are asked for with.
@@ -61,7 +83,14 @@ impl Authorized {
     /// The access token, unless it has expired or a resource server has rejected it. Refresh then.
     #[must_use]
     pub fn token(&self, now: Timestamp) -> Option<&AccessToken> {
-        (!self.is_expired(now) && !self.rejected).then_some(&self.tokens.access)
+        self.tokens.usable(now)
+    }
+
+    /// The access token for one resource, which [`refresh_for`](Self::refresh_for) has asked for;
+    /// `None` too when it has expired or was rejected.
+    #[must_use]
+    pub fn token_for(&self, resource: &str, now: Timestamp) -> Option<&AccessToken> {
+        self.held_for(Some(resource))?.usable(now)
     }
 
     /// Puts the token on a request.
@@ -102,6 +131,31 @@ impl Authorized {
     #[must_use]
     pub fn extra<T: DeserializeOwned>(&self, name: &str) -> Option<T> {
         extra(self.tokens.extras.expose(), name)
+    }
+
+    /// What kind of token an exchange brought, as a URI of RFC 8693 §3.
+    ///
+    /// See [RFC 8693 §2.2.1](https://www.rfc-editor.org/rfc/rfc8693#section-2.2.1).
+    #[must_use]
+    pub fn issued_token_type(&self) -> Option<String> {
+        self.extra("issued_token_type")
+    }
+
+    /// A parameter that the provider added to the callback, where it was asked to be
+    /// [kept](crate::AuthorizationRequest::keep), or the dialect keeps it. It stays through every
+    /// refresh. It came through the browser, so the person can have changed it.
+    #[must_use]
+    pub fn kept(&self, name: &str) -> Option<String> {
+        extra(self.kept.expose(), name)
+    }
+
+    /// The `nonce` that was sent where an ID token was asked for: the ID token of this login has to
+    /// repeat it.
+    ///
+    /// See [OpenID Connect Core §3.1.3.7](https://openid.net/specs/openid-connect-core-1_0.html#IDTokenValidation).
+    #[must_use]
+    pub fn nonce(&self) -> Option<&str> {
+        self.nonce.as_ref().map(RandomText::as_str)
     }
 
     /// The raw ID token. **Its signature has not been checked.**
@@ -149,8 +203,58 @@ impl Authorized {
     ///
     /// See [RFC 6749 §6](https://www.rfc-editor.org/rfc/rfc6749#section-6).
     pub fn refresh(
+        self,
+        client: &Client,
+        now: Timestamp,
+    ) -> Result<(Request<Body>, Refreshing), Failed> {
+        self.refresh_asking(client, Asked::default(), now)
+    }
+
+    /// Asks for new tokens, and for what stands in `refresh`: less scope, a resource, parameters of
+    /// the provider's own. Save the state that comes back, then send the request.
+    ///
+    /// # Errors
+    /// As [`refresh`](Self::refresh); [`Misuse::Scope`] for a scope that was neither granted nor
+    /// asked for, [`Misuse::Parameter`] and [`Misuse::Url`] for parameters that are not usable.
+    ///
+    /// See [RFC 6749 §6](https://www.rfc-editor.org/rfc/rfc6749#section-6).
+    pub fn refresh_with(
+        self,
+        refresh: &Refresh<'_>,
+        client: &Client,
+        now: Timestamp,
+    ) -> Result<(Request<Body>, Refreshing), Failed> {
+        match refresh.checked(&self) {
+            Ok(asked) => self.refresh_asking(client, asked, now),
+            Err(misuse) => Err(Failed::new(misuse, self)),
+        }
+    }
+
+    /// Asks for another access token of this login, for one resource: afterwards
+    /// [`token_for`](Self::token_for) has it, beside the tokens that are held already. Save the state
+    /// that comes back, then send the request.
+    ///
+    /// # Errors
+    /// As [`refresh`](Self::refresh); [`Misuse::NotRenewable`] without a refresh token;
+    /// [`Misuse::Url`] for a resource that is no absolute URI, or one too many (32).
+    ///
+    /// See [RFC 8707 §2.2](https://www.rfc-editor.org/rfc/rfc8707#section-2.2).
+    pub fn refresh_for(
+        self,
+        resource: &str,
+        client: &Client,
+        now: Timestamp,
+    ) -> Result<(Request<Body>, Refreshing), Failed> {
+        match Refresh::default().resource(resource).checked_for(resource, &self) {
+            Ok(asked) => self.refresh_asking(client, asked, now),
+            Err(misuse) => Err(Failed::new(misuse, self)),
+        }
+    }
+
+    fn refresh_asking(
         mut self,
         client: &Client,
+        asked: Asked,
         now: Timestamp,
     ) -> Result<(Request<Body>, Refreshing), Failed> {
         if let Err(misuse) = self.login.check(client) {
@@ -159,35 +263,58 @@ impl Authorized {
         if let Some(due) = self.setbacks.pending(now) {
             return Err(Failed::new(Misuse::TooEarly(due), self));
         }
-        let request = match self.renewal_request(client, now) {
+        let request = match self.renewal_request(client, &asked, now) {
             Ok(request) => request,
             Err(error) => return Err(Failed::new(error, self)),
         };
         let lease = client.policy().lease(self.tokens.lifetime());
         let attempt = Attempt::new(&mut self.setbacks, lease, now);
-        Ok((request, Refreshing { held: self, attempt }))
+        Ok((request, Refreshing { held: self, asked, attempt }))
     }
 
-    /// Whether it is time to refresh: in the window before expiry, or when the clock says that the
-    /// token comes from the future and so cannot be trusted about its expiry.
-    pub(crate) fn wants_refresh(&self, now: Timestamp) -> bool {
-        now < self.tokens.sent_at || self.tokens.refresh_at.is_some_and(|at| now >= at)
+    /// The tokens for this resource; those of the login itself for none.
+    pub(crate) fn held_for(&self, resource: Option<&str>) -> Option<&Tokens> {
+        let Some(resource) = resource else { return Some(&self.tokens) };
+        self.others.iter().find(|other| other.resource == resource).map(|other| &other.tokens)
     }
 
-    pub(crate) fn is_expired(&self, now: Timestamp) -> bool {
-        self.tokens.expires_at.is_some_and(|expires_at| now >= expires_at)
+    /// The tokens of this generation.
+    pub(crate) fn held_of(&mut self, generation: Generation) -> Option<&mut Tokens> {
+        let others = self.others.iter_mut().map(|other| &mut other.tokens);
+        core::iter::once(&mut self.tokens)
+            .chain(others)
+            .find(|tokens| tokens.access.generation() == generation)
+    }
+
+    /// Whether the tokens of this generation are known to be rejected, or gone.
+    pub(crate) fn is_rejected(&self, generation: Generation) -> bool {
+        let others = self.others.iter().map(|other| &other.tokens);
+        core::iter::once(&self.tokens)
+            .chain(others)
+            .all(|tokens| tokens.rejected || tokens.access.generation() != generation)
+    }
+
+    /// Whether another access token can be asked for, beside those that are held.
+    pub(crate) const fn is_refreshable(&self) -> bool {
+        matches!(self.renewal, Some(Renewal::RefreshToken(_)))
     }
 
     pub(super) fn renewal_request(
         &self,
         client: &Client,
+        asked: &Asked,
         now: Timestamp,
     ) -> Result<Request<Body>, Error> {
         match self.renewal.as_ref().ok_or(Misuse::NotRenewable)? {
             Renewal::RefreshToken(token) => {
-                let capacity = token.expose().len().saturating_mul(2).saturating_add(64);
+                let capacity = token.expose().len().saturating_add(asked.params.len());
+                let capacity = capacity.saturating_mul(2).saturating_add(64);
                 let mut form = client.form("refresh_token", capacity);
                 form.pair("refresh_token", token.expose());
+                if let Some(scope) = &asked.scope {
+                    form.pair("scope", scope.as_str());
+                }
+                form.encoded_pairs(&asked.params);
                 client.post(RequestKind::Refresh, form, now)
             }
             Renewal::ClientCredentials(grant) => grant.request(client, RequestKind::Refresh, now),
@@ -212,7 +339,16 @@ impl Authorized {
             setbacks.failures = earlier.failures;
             setbacks.back_off(None, now);
         }
-        Self { login, tokens, renewal, rejected: false, setbacks }
+        Self {
+            login,
+            tokens,
+            others: Vec::new(),
+            renewal,
+            full_scope: None,
+            nonce: None,
+            kept: Secret::from(""),
+            setbacks,
+        }
     }
 
     /// Adds what was asked for. RFC 6749 §5.1: an answer without scope has granted just that.
@@ -222,12 +358,54 @@ impl Authorized {
         self
     }
 
+    /// Adds what only a login in a browser has.
+    pub(super) fn in_browser(
+        mut self,
+        nonce: Option<RandomText>,
+        kept: Vec<(String, String)>,
+    ) -> Self {
+        self.nonce = nonce;
+        let mut text = String::new();
+        for (name, value) in &kept {
+            text.push(if text.is_empty() { '{' } else { ',' });
+            // Writing a text as JSON cannot fail.
+            text.push_str(&serde_json::to_string(name).unwrap_or_default());
+            text.push(':');
+            text.push_str(&serde_json::to_string(value).unwrap_or_default());
+        }
+        if !text.is_empty() {
+            text.push('}');
+            self.kept = Secret::new(text);
+        }
+        self
+    }
+
     /// Keeps what these tokens' predecessors had and the answer does not mention.
-    pub(super) fn succeeding(mut self, old: Self, granted: &Granted<'_>) -> Self {
-        // RFC 6749 §6: without scope, it is that of the refresh token.
-        self.tokens.granted = granted.scope(old.tokens.granted);
-        self.tokens.requested = old.tokens.requested;
-        self.tokens.id_token = self.tokens.id_token.or(old.tokens.id_token);
+    pub(super) fn succeeding(mut self, old: Self, asked: Asked, granted: &Granted<'_>) -> Self {
+        self.nonce = old.nonce;
+        self.kept = old.kept;
+        self.others = old.others;
+        if let Some(resource) = asked.resource {
+            // RFC 6749 §6: without scope, it is that of the refresh token.
+            let full = old.full_scope.as_ref().unwrap_or(&old.tokens.granted).clone();
+            let mut tokens = core::mem::replace(&mut self.tokens, old.tokens);
+            tokens.granted = granted.scope(full);
+            tokens.requested = self.tokens.requested.clone();
+            self.full_scope = old.full_scope;
+            self.others.retain(|other| other.resource != resource);
+            self.others.push(ForResource { resource, tokens });
+        } else {
+            let full = old.full_scope.unwrap_or(old.tokens.granted);
+            self.tokens.granted = match asked.scope {
+                Some(narrower) => {
+                    self.full_scope = Some(full);
+                    granted.scope(narrower)
+                }
+                None => granted.scope(full),
+            };
+            self.tokens.requested = old.tokens.requested;
+            self.tokens.id_token = self.tokens.id_token.or(old.tokens.id_token);
+        }
         self.renewal = match (self.renewal, old.renewal) {
             // RFC 6749 §4.4.3: a refresh token SHOULD NOT be included; the grant is repeated.
             (_, Some(Renewal::ClientCredentials(grant))) => Some(Renewal::ClientCredentials(grant)),
@@ -274,7 +452,28 @@ impl Tokens {
             sent_at,
             refresh_at,
             expires_at,
+            rejected: false,
         }
+    }
+
+    /// Whether both are the same record of the same token.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        self.rejected == other.rejected && self.access.is_same(&other.access)
+    }
+
+    /// The access token, unless it has expired or was rejected.
+    pub(crate) fn usable(&self, now: Timestamp) -> Option<&AccessToken> {
+        (!self.is_expired(now) && !self.rejected).then_some(&self.access)
+    }
+
+    /// Whether it is time to refresh: in the window before expiry, or when the clock says that the
+    /// token comes from the future and so cannot be trusted about its expiry.
+    pub(crate) fn wants_refresh(&self, now: Timestamp) -> bool {
+        now < self.sent_at || self.refresh_at.is_some_and(|at| now >= at)
+    }
+
+    pub(crate) fn is_expired(&self, now: Timestamp) -> bool {
+        self.expires_at.is_some_and(|expires_at| now >= expires_at)
     }
 
     fn lifetime(&self) -> Option<Duration> {

@@ -6,15 +6,13 @@ use core::fmt;
 
 use rand::TryCryptoRng;
 use url::Url;
-use zeroize::Zeroizing;
 
-use super::{Code, Login, State, Unauthorized};
+use super::pending::{Pending, no_randomness, random_text};
+use super::{Code, Login, State};
 use crate::client::{AuthorizationRequest, Client};
-use crate::error::{
-    Denied, Error, Expired, Forged, Malformed, Outage, Problem, Reason, Unavailable,
-};
-use crate::value::{LoginId, RandomText, Scope, Secret, Timestamp, code_challenge};
-use crate::wire::{Callback, came_to};
+use crate::error::{Error, Malformed, Problem};
+use crate::value::{LoginId, RandomText, Secret, Timestamp, code_challenge};
+use crate::wire::Callback;
 
 /// A login in a browser that has not come back yet.
 ///
@@ -28,13 +26,9 @@ use crate::wire::{Callback, came_to};
 /// Take it *out* of its store before the code is redeemed, and on denial too: a pending login that
 /// can be found twice can be answered twice.
 pub struct AwaitingCallback {
-    pub(crate) login: Login,
-    pub(crate) state: RandomText,
+    pub(crate) pending: Pending,
     pub(crate) verifier: RandomText,
-    pub(crate) redirect_uri: String,
-    pub(crate) scope: Scope,
     pub(crate) resources: Vec<String>,
-    pub(crate) deadline: Timestamp,
 }
 
 impl AuthorizationRequest<'_> {
@@ -53,19 +47,23 @@ impl AuthorizationRequest<'_> {
         let state = random_text(rng)?;
         let verifier = random_text(rng)?;
         let login = LoginId::random(rng).map_err(|_| no_randomness())?;
+        let nonce = if self.wants_id_token(&scope) { Some(random_text(rng)?) } else { None };
         let challenge = code_challenge(&verifier);
         let challenge = core::str::from_utf8(&challenge).unwrap_or_default();
-        let url = self.url(&scope, state.as_str(), challenge)?;
-        let pending = AwaitingCallback {
+        let nonce_text = nonce.as_ref().map(RandomText::as_str);
+        let url = self.url(&scope, state.as_str(), Some(challenge), nonce_text)?;
+        let pending = Pending {
             login: Login::begin(login, self.client),
             state,
-            verifier,
+            nonce,
             redirect_uri: self.redirect_uri.into(),
             scope,
-            resources: self.params.resources.iter().map(|&resource| resource.into()).collect(),
+            kept: self.kept.iter().map(|&name| name.into()).collect(),
+            returned_in: self.returned_in(),
             deadline: now.after(self.within),
         };
-        Ok((url, pending))
+        let resources = self.params.resources.iter().map(|&resource| resource.into()).collect();
+        Ok((url, AwaitingCallback { pending, verifier, resources }))
     }
 }
 
@@ -90,30 +88,9 @@ impl AwaitingCallback {
         callback: impl Into<Callback<'c>>,
         now: Timestamp,
     ) -> Result<Code, Error> {
-        self.login.check(client)?;
-        if now > self.deadline {
-            return Err(Error::Expired(Expired::Callback));
-        }
         let callback = callback.into();
-        let found = callback.parameters(|name| client.callback_parameter(name))?;
-        if let Some(url) = found.url
-            && !came_to(&self.redirect_uri, url)?
-        {
-            return Err(Error::Forged(Forged::RedirectUri));
-        }
-        check_issuer(client, found.iss.as_deref())?;
-        // RFC 6749 §10.12: the client MUST check that the state matches the user agent's.
-        if !found.state.is_some_and(|state| self.state.matches(&state)) {
-            return Err(Error::Forged(Forged::State));
-        }
-        if let Some(error) = found.error.filter(|error| !error.is_empty()) {
-            let description = found.error_description.as_deref();
-            return Err(Error::Denied(Denied::new(
-                &error,
-                description,
-                found.error_uri.as_deref(),
-            )));
-        }
+        let wanted = |name: &str| self.pending.keeps(client, name);
+        let found = self.pending.check(client, &callback, wanted, now)?;
         let Some(code) = found.code.filter(|code| !code.is_empty()) else {
             return Err(Error::Malformed(Malformed::new(Problem::CodeMissing)));
         };
@@ -122,11 +99,18 @@ impl AwaitingCallback {
             return Err(Error::Malformed(Malformed::new(Problem::Code)));
         }
         Ok(Code {
-            login: self.login,
+            login: self.pending.login,
             code: Secret::new(code.into_owned()),
             verifier: self.verifier.clone(),
-            redirect_uri: self.redirect_uri.clone(),
-            scope: self.scope.clone(),
+            nonce: self.pending.nonce.clone(),
+            id_token: found.id_token.map(Secret::new),
+            kept: found
+                .others
+                .into_iter()
+                .map(|(name, value)| (name, value.into_owned()))
+                .collect(),
+            redirect_uri: self.pending.redirect_uri.clone(),
+            scope: self.pending.scope.clone(),
             resources: self.resources.clone(),
         })
     }
@@ -135,65 +119,35 @@ impl AwaitingCallback {
     /// `Unauthorized` when the server itself said no or the deadline passed, else still this one.
     #[must_use]
     pub fn after(self, error: &Error) -> State {
-        let reason = match error {
-            Error::Denied(denied) => Reason::Denied(denied.error().into()),
-            Error::Expired(_) => Reason::Deadline,
-            Error::Forged(_) | Error::Malformed(_) | Error::Misuse(_) | Error::Unavailable(_) => {
-                return self.into();
-            }
-        };
-        Unauthorized::ended(self.login, reason, self.scope).into()
+        self.pending.ended_by(error).map_or_else(|| self.into(), State::from)
     }
 
     /// When the login is given up: a store can forget it then.
     #[must_use]
     pub const fn deadline(&self) -> Timestamp {
-        self.deadline
+        self.pending.deadline
     }
 
     /// The login that this is the beginning of.
     #[must_use]
     pub const fn login(&self) -> LoginId {
-        self.login.id
+        self.pending.login.id
     }
 
     /// The redirect URI that the callback is awaited at.
     #[must_use]
     pub fn redirect_uri(&self) -> &str {
-        &self.redirect_uri
+        &self.pending.redirect_uri
     }
 }
 
 impl fmt::Debug for AwaitingCallback {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AwaitingCallback")
-            .field("login", &self.login)
-            .field("redirect_uri", &self.redirect_uri)
-            .field("scope", &self.scope)
-            .field("deadline", &self.deadline)
+            .field("login", &self.pending.login)
+            .field("redirect_uri", &self.pending.redirect_uri)
+            .field("scope", &self.pending.scope)
+            .field("deadline", &self.pending.deadline)
             .finish_non_exhaustive()
     }
-}
-
-/// RFC 9207 §2.4: compared as plain strings; and MUST be there if the server is known to send it.
-fn check_issuer(client: &Client, iss: Option<&str>) -> Result<(), Error> {
-    match (client.server().issuer(), iss) {
-        (Some(issuer), Some(iss)) if !client.is_issuer(issuer, iss) => {
-            Err(Error::Forged(Forged::Issuer))
-        }
-        (Some(_), None) if client.server().issuer_required() => {
-            Err(Error::Forged(Forged::IssuerMissing))
-        }
-        (Some(_) | None, Some(_) | None) => Ok(()),
-    }
-}
-
-fn random_text<R: TryCryptoRng>(rng: &mut R) -> Result<RandomText, Error> {
-    let mut random = Zeroizing::new([0; 32]);
-    rng.try_fill_bytes(&mut *random).map_err(|_| no_randomness())?;
-    Ok(RandomText::new(&random))
-}
-
-pub(super) const fn no_randomness() -> Error {
-    Error::Unavailable(Unavailable::new(Outage::Randomness, None))
 }

@@ -3,24 +3,26 @@
 use http::{Request, Response};
 
 use super::{
-    Attempt, Authorized, ClientCredentials, Code, Failed, Login, Renewal, Setbacks, State,
-    Unauthorized,
+    Attempt, Authorized, ClientCredentials, Code, Failed, Login, OneTimeGrant, Renewal, Setbacks,
+    State, Unauthorized,
 };
 use crate::client::{Client, RequestKind};
 use crate::error::{Error, Misuse, Outage, Reason, TOKEN_ENDPOINT, Unavailable};
-use crate::value::{Body, Scope, Timestamp};
+use crate::value::{AccessToken, Body, Scope, Timestamp};
 use crate::wire::{Answer, Granted};
 
 /// A token request has been made; hand its answer to [`receive`](Self::receive).
 ///
 /// A code works once: after an answer that brings no token, or none at all, a login in a browser is
-/// over. A grant that can be repeated without a person stays here, and waits for its next attempt.
-/// Where a code has been sent, this state is not worth storing: it loads as
-/// [`Unauthorized`] with [`Reason::CodeSpent`].
+/// over, and so is one by password, assertion or exchange. A grant that can be repeated without a
+/// person stays here, and waits for its next attempt. Where anything else has been sent, this state
+/// is not worth storing: it loads as [`Unauthorized`] with [`Reason::CodeSpent`].
 #[derive(Debug)]
 pub struct AwaitingToken {
     pub(crate) login: Login,
     pub(crate) grant: Grant,
+    /// The token that the second request of a dialect exchanges.
+    pub(crate) first: Option<AccessToken>,
     pub(crate) attempt: Attempt,
     pub(crate) setbacks: Setbacks,
 }
@@ -29,6 +31,7 @@ pub struct AwaitingToken {
 #[derive(Debug)]
 pub(crate) enum Grant {
     Code(Code),
+    OneTime(OneTimeGrant),
     ClientCredentials(ClientCredentials),
 }
 
@@ -36,7 +39,10 @@ impl Grant {
     /// Completes the tokens with what they were asked for and can be renewed with.
     pub(super) fn obtained(self, tokens: Authorized, granted: &Granted<'_>) -> Authorized {
         match self {
-            Self::Code(code) => tokens.asked_for(code.scope, granted),
+            Self::Code(code) => {
+                tokens.asked_for(code.scope, granted).in_browser(code.nonce, code.kept)
+            }
+            Self::OneTime(grant) => tokens.asked_for(grant.scope, granted),
             Self::ClientCredentials(grant) => tokens
                 .asked_for(grant.scope.clone(), granted)
                 .renewed_by(Some(Renewal::ClientCredentials(grant))),
@@ -58,13 +64,20 @@ impl AwaitingToken {
             Err(error) => return Err((error, grant)),
         };
         let attempt = Attempt::new(&mut setbacks, client.policy().lease(None), now);
-        let awaiting = Self { login, grant: Grant::ClientCredentials(grant), attempt, setbacks };
+        let grant = Grant::ClientCredentials(grant);
+        let awaiting = Self { login, grant, first: None, attempt, setbacks };
         Ok((request, awaiting))
     }
 
     pub(super) fn request(&self, client: &Client, now: Timestamp) -> Result<Request<Body>, Error> {
+        if let Some(first) = &self.first
+            && let Some(second) = client.second_request(first)
+        {
+            return Ok(second);
+        }
         match &self.grant {
             Grant::Code(code) => code.request(client, now),
+            Grant::OneTime(grant) => grant.request(client, now),
             Grant::ClientCredentials(grant) => grant.request(client, RequestKind::Token, now),
         }
     }
@@ -86,9 +99,14 @@ impl AwaitingToken {
             return Err(Failed::new(misuse, self));
         }
         let login = self.login;
-        let heard = client.hear(RequestKind::Token, None, response);
+        let heard = client.hear(RequestKind::Token, None, self.attempt.sent_at, response);
         match Answer::read(heard.reply(TOKEN_ENDPOINT), login.next().generation()) {
             Answer::Granted(granted) => {
+                if self.first.is_none()
+                    && let Some(second) = client.second_request(&granted.access_token)
+                {
+                    return Err(self.asking_again(granted.access_token, client, second, now));
+                }
                 let (setbacks, sent_at) = (self.setbacks, self.attempt.sent_at);
                 let tokens = Authorized::new(login, client, &granted, setbacks, sent_at, now);
                 Ok(self.grant.obtained(tokens, &granted))
@@ -98,6 +116,7 @@ impl AwaitingToken {
                     Grant::Code(code) => {
                         denied.without(code.code.expose()).without(code.verifier.as_str())
                     }
+                    Grant::OneTime(grant) => grant.silenced(denied),
                     Grant::ClientCredentials(_) => denied,
                 };
                 self.setbacks.back_off(None, now);
@@ -154,7 +173,7 @@ impl AwaitingToken {
             return Err(Failed::new(Misuse::TooEarly(due), self));
         }
         // Nobody ever reported what became of it; a code may have been seen by the server.
-        if self.attempt.on_its_way && matches!(self.grant, Grant::Code(_)) {
+        if self.attempt.on_its_way && !matches!(self.grant, Grant::ClientCredentials(_)) {
             let error = Error::Unavailable(Unavailable::new(Outage::Unanswered, None));
             return Err(Failed::new(error, self.landed()));
         }
@@ -180,14 +199,30 @@ impl AwaitingToken {
     pub(super) const fn requested_scope(&self) -> &Scope {
         match &self.grant {
             Grant::Code(code) => &code.scope,
+            Grant::OneTime(grant) => &grant.scope,
             Grant::ClientCredentials(grant) => &grant.scope,
         }
+    }
+
+    /// The first answer is here, and one more request takes the login on.
+    fn asking_again(
+        mut self,
+        first: AccessToken,
+        client: &Client,
+        second: Request<Body>,
+        now: Timestamp,
+    ) -> Failed {
+        self.first = Some(first);
+        self.setbacks = Setbacks::default();
+        self.attempt = Attempt::new(&mut self.setbacks, client.policy().lease(None), now);
+        let next = Unavailable::new(Outage::NextRequest, None);
+        Failed::new(Error::Unavailable(next), self).with_next(second)
     }
 
     /// An attempt is over and nobody knows whether the server acted on it.
     fn landed(mut self) -> State {
         match self.grant {
-            Grant::Code(_) => self.into_unauthorized(Reason::CodeSpent).into(),
+            Grant::Code(_) | Grant::OneTime(_) => self.into_unauthorized(Reason::CodeSpent).into(),
             Grant::ClientCredentials(_) => {
                 self.attempt.on_its_way = false;
                 self.into()
@@ -208,6 +243,7 @@ impl AwaitingToken {
     pub(super) fn into_unauthorized(self, reason: Reason) -> Unauthorized {
         match self.grant {
             Grant::Code(code) => Unauthorized::ended(self.login, reason, code.scope),
+            Grant::OneTime(grant) => Unauthorized::ended(self.login, reason, grant.scope),
             Grant::ClientCredentials(grant) => Unauthorized {
                 login: self.login,
                 reason,

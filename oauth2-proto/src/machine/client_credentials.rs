@@ -6,7 +6,8 @@ use core::fmt;
 use http::Request;
 use rand::TryCryptoRng;
 
-use super::awaiting_callback::no_randomness;
+use super::pending::no_randomness;
+use super::token_request::is_token_parameter;
 use super::{AwaitingToken, Login, Setbacks, Unauthorized};
 use crate::client::{Client, Params, RequestKind};
 use crate::error::{Error, Reason};
@@ -49,7 +50,7 @@ impl fmt::Debug for ClientCredentials {
 /// Made by [`Client::client_credentials`]. A service hands [`ready`](Self::ready) to a
 /// [`Session`](crate::Session), which asks for tokens for as long as it runs;
 /// [`begin`](Self::begin) is for doing it by hand.
-pub struct TokenRequest<'a> {
+pub struct ClientCredentialsRequest<'a> {
     client: &'a Client,
     scope: &'a str,
     params: Params<'a>,
@@ -60,12 +61,12 @@ impl Client {
     ///
     /// See [RFC 6749 §4.4](https://www.rfc-editor.org/rfc/rfc6749#section-4.4).
     #[must_use]
-    pub fn client_credentials(&self) -> TokenRequest<'_> {
-        TokenRequest { client: self, scope: "", params: Params::default() }
+    pub fn client_credentials(&self) -> ClientCredentialsRequest<'_> {
+        ClientCredentialsRequest { client: self, scope: "", params: Params::default() }
     }
 }
 
-impl<'a> TokenRequest<'a> {
+impl<'a> ClientCredentialsRequest<'a> {
     /// Asks for this scope: tokens separated by spaces.
     #[must_use]
     pub const fn scope(mut self, scope: &'a str) -> Self {
@@ -123,16 +124,11 @@ impl<'a> TokenRequest<'a> {
     }
 }
 
-impl fmt::Debug for TokenRequest<'_> {
+impl fmt::Debug for ClientCredentialsRequest<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TokenRequest")
+        f.debug_struct("ClientCredentialsRequest")
             .field("client_id", &self.client.id())
             .field("scope", &self.scope)
             .finish_non_exhaustive()
     }
-}
-
-/// The parameters of a token request that are the machine's own.
-pub(super) fn is_token_parameter(name: &str) -> bool {
-    matches!(name, "grant_type" | "scope" | "client_id" | "client_secret")
 }

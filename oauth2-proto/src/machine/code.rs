@@ -20,6 +20,9 @@ pub struct Code {
     pub(super) login: Login,
     pub(super) code: Secret,
     pub(super) verifier: RandomText,
+    pub(super) nonce: Option<RandomText>,
+    pub(super) id_token: Option<Secret>,
+    pub(super) kept: Vec<(String, String)>,
     pub(super) redirect_uri: String,
     pub(super) scope: Scope,
     pub(super) resources: Vec<String>,
@@ -44,8 +47,13 @@ impl Code {
     ) -> Result<(Request<Body>, AwaitingToken), Failed> {
         let mut setbacks = Setbacks::default();
         let attempt = Attempt::new(&mut setbacks, client.policy().lease(None), now);
-        let mut awaiting =
-            AwaitingToken { login: self.login, attempt, setbacks, grant: Grant::Code(self) };
+        let mut awaiting = AwaitingToken {
+            login: self.login,
+            first: None,
+            attempt,
+            setbacks,
+            grant: Grant::Code(self),
+        };
         let request = awaiting.login.check(client).map_err(Error::from);
         match request.and_then(|()| awaiting.request(client, now)) {
             Ok(request) => Ok((request, awaiting)),
@@ -54,6 +62,20 @@ impl Code {
                 Err(Failed::new(error, awaiting))
             }
         }
+    }
+
+    /// A parameter that the provider added to the callback, where it was asked to be
+    /// [kept](crate::AuthorizationRequest::keep), or the dialect keeps it.
+    #[must_use]
+    pub fn kept(&self, name: &str) -> Option<&str> {
+        self.kept.iter().find(|(own, _)| own == name).map(|(_, value)| &**value)
+    }
+
+    /// The raw ID token that came beside the code in a [hybrid](crate::AuthorizationRequest::hybrid)
+    /// login. **Its signature has not been checked.**
+    #[must_use]
+    pub const fn id_token(&self) -> Option<&Secret> {
+        self.id_token.as_ref()
     }
 
     pub(super) fn request(&self, client: &Client, now: Timestamp) -> Result<Request<Body>, Error> {

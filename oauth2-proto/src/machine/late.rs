@@ -2,7 +2,7 @@
 
 use http::Response;
 
-use super::{Authorized, Authorizing, Grant, Login, Refreshing, Setbacks, State};
+use super::{Asked, Authorized, Authorizing, Grant, Login, Refreshing, Setbacks, State};
 use crate::client::{Client, RequestKind};
 use crate::error::TOKEN_ENDPOINT;
 use crate::value::{Generation, Timestamp};
@@ -29,6 +29,7 @@ impl State {
         self,
         client: &Client,
         asked_for: Generation,
+        asked: &Asked,
         sent_at: Timestamp,
         response: &Response<B>,
         now: Timestamp,
@@ -37,7 +38,7 @@ impl State {
         let generation = login.next().generation();
         let kind = if self.tokens().is_some() { RequestKind::Refresh } else { RequestKind::Token };
         let held = self.tokens().map(|held| &held.tokens.access);
-        let heard = client.hear(kind, held, response);
+        let heard = client.hear(kind, held, sent_at, response);
         let Answer::Granted(granted) = Answer::read(heard.reply(TOKEN_ENDPOINT), generation) else {
             return Late::Yields(self);
         };
@@ -54,7 +55,7 @@ impl State {
         }
         match self {
             Self::Refreshing(Refreshing { held, .. }) | Self::Authorized(held) => {
-                Late::Wins(late.succeeding(held, &granted))
+                Late::Wins(late.succeeding(held, asked.clone(), &granted))
             }
             Self::Authorizing(Authorizing::AwaitingToken(awaiting)) => {
                 Late::Wins(awaiting.grant.obtained(late, &granted))
@@ -67,9 +68,12 @@ impl State {
                 }
                 None => Late::Unwanted(ended.into(), late),
             },
-            Self::Authorizing(Authorizing::AwaitingCallback(pending)) => {
-                Late::Unwanted(pending.into(), late)
+            Self::Authorizing(Authorizing::Polling(polling)) => {
+                Late::Wins(late.asked_for(polling.scope, &granted))
             }
+            Self::Authorizing(
+                Authorizing::AwaitingCallback(_) | Authorizing::AwaitingFragment(_),
+            ) => Late::Unwanted(self, late),
         }
     }
 }

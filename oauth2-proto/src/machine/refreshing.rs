@@ -2,7 +2,7 @@
 
 use http::{Request, Response};
 
-use super::{Attempt, Authorized, Failed, Renewal, State};
+use super::{Asked, Attempt, Authorized, Failed, Renewal, State};
 use crate::client::{Client, RequestKind};
 use crate::error::{Denied, Error, INVALID_GRANT, Malformed, Misuse, Reason, TOKEN_ENDPOINT};
 use crate::value::{AccessToken, Body, LoginId, Timestamp};
@@ -17,6 +17,7 @@ use crate::wire::Answer;
 #[derive(Debug)]
 pub struct Refreshing {
     pub(crate) held: Authorized,
+    pub(crate) asked: Asked,
     pub(crate) attempt: Attempt,
 }
 
@@ -57,12 +58,12 @@ impl Refreshing {
         }
         let login = self.held.login;
         let held = Some(&self.held.tokens.access);
-        let heard = client.hear(RequestKind::Refresh, held, response);
+        let heard = client.hear(RequestKind::Refresh, held, self.attempt.sent_at, response);
         match Answer::read(heard.reply(TOKEN_ENDPOINT), login.next().generation()) {
             Answer::Granted(granted) => {
                 let (setbacks, sent_at) = (self.held.setbacks, self.attempt.sent_at);
                 let tokens = Authorized::new(login, client, &granted, setbacks, sent_at, now);
-                Ok(tokens.succeeding(self.held, &granted))
+                Ok(tokens.succeeding(self.held, self.asked, &granted))
             }
             Answer::Denied(denied) => Err(self.denied(denied, now)),
             Answer::Unavailable(unavailable) => {
@@ -135,7 +136,7 @@ impl Refreshing {
         if due > now {
             return Err(Failed::new(Misuse::TooEarly(due), self));
         }
-        let request = match self.held.renewal_request(client, now) {
+        let request = match self.held.renewal_request(client, &self.asked, now) {
             Ok(request) => request,
             Err(error) => return Err(Failed::new(error, self)),
         };

@@ -37,7 +37,13 @@ impl State {
                 }
                 (state.requested, Vec::new())
             }
-            Self::Authorizing(Authorizing::AwaitingCallback(state)) => (state.scope, Vec::new()),
+            Self::Authorizing(Authorizing::AwaitingCallback(state)) => {
+                (state.pending.scope, Vec::new())
+            }
+            Self::Authorizing(Authorizing::AwaitingFragment(state)) => {
+                (state.pending.scope, Vec::new())
+            }
+            Self::Authorizing(Authorizing::Polling(state)) => (state.scope, Vec::new()),
             Self::Authorizing(Authorizing::AwaitingToken(state)) => {
                 (state.requested_scope().clone(), Vec::new())
             }
@@ -64,7 +70,10 @@ impl Authorized {
             }
             Some(Renewal::ClientCredentials(_)) | None => None,
         };
-        let access = client.revoke(self.tokens.access.expose(), "access_token", now);
+        let others = self.others.iter().map(|other| &other.tokens);
+        let access = core::iter::once(&self.tokens)
+            .chain(others)
+            .filter_map(|tokens| client.revoke(tokens.access.expose(), "access_token", now));
         refresh.into_iter().chain(access).collect()
     }
 }

@@ -3,11 +3,14 @@
 use alloc::boxed::Box;
 use core::fmt;
 
+use http::Request;
+
 use super::{
-    Attempt, Authorized, AwaitingCallback, AwaitingToken, Login, Refreshing, Unauthorized,
+    Asked, Attempt, Authorized, AwaitingCallback, AwaitingFragment, AwaitingToken, Login, Polling,
+    Refreshing, Unauthorized,
 };
 use crate::error::{Error, Reason};
-use crate::value::LoginId;
+use crate::value::{Body, LoginId};
 
 /// A login in one of its four states: what a program keeps, and what a store stores.
 #[derive(Debug)]
@@ -29,8 +32,12 @@ pub enum State {
 pub enum Authorizing {
     /// The browser is away, and its callback is awaited.
     AwaitingCallback(AwaitingCallback),
+    /// The browser is away, and will bring the token itself (implicit grant).
+    AwaitingFragment(AwaitingFragment),
     /// A token request has been made, and its answer is awaited.
     AwaitingToken(AwaitingToken),
+    /// A person decides elsewhere, and the device asks from time to time.
+    Polling(Polling),
 }
 
 impl State {
@@ -43,7 +50,9 @@ impl State {
     pub(crate) const fn identity(&self) -> &Login {
         match self {
             Self::Unauthorized(state) => &state.login,
-            Self::Authorizing(Authorizing::AwaitingCallback(state)) => &state.login,
+            Self::Authorizing(Authorizing::AwaitingCallback(state)) => &state.pending.login,
+            Self::Authorizing(Authorizing::AwaitingFragment(state)) => &state.pending.login,
+            Self::Authorizing(Authorizing::Polling(state)) => &state.login,
             Self::Authorizing(Authorizing::AwaitingToken(state)) => &state.login,
             Self::Authorized(state) => &state.login,
             Self::Refreshing(state) => &state.held.login,
@@ -56,9 +65,12 @@ impl State {
     pub(crate) fn is_same_record(&self, other: &Self) -> bool {
         let same_token = match (self.tokens(), other.tokens()) {
             (Some(own), Some(others)) => {
-                own.rejected == others.rejected
-                    && own.setbacks == others.setbacks
-                    && own.tokens.access.is_same(&others.tokens.access)
+                own.setbacks == others.setbacks
+                    && own.tokens.is_same(&others.tokens)
+                    && own.others.len() == others.others.len()
+                    && own.others.iter().zip(&others.others).all(|(own, other)| {
+                        own.resource == other.resource && own.tokens.is_same(&other.tokens)
+                    })
             }
             (None, None) => true,
             (Some(_), None) | (None, Some(_)) => false,
@@ -109,9 +121,12 @@ impl State {
     pub(crate) const fn attempt(&self) -> Option<&Attempt> {
         match self {
             Self::Authorizing(Authorizing::AwaitingToken(state)) => Some(&state.attempt),
+            Self::Authorizing(Authorizing::Polling(state)) => Some(&state.attempt),
             Self::Refreshing(state) => Some(&state.attempt),
             Self::Unauthorized(_)
-            | Self::Authorizing(Authorizing::AwaitingCallback(_))
+            | Self::Authorizing(
+                Authorizing::AwaitingCallback(_) | Authorizing::AwaitingFragment(_),
+            )
             | Self::Authorized(_) => None,
         }
     }
@@ -119,10 +134,21 @@ impl State {
     pub(crate) const fn attempt_mut(&mut self) -> Option<&mut Attempt> {
         match self {
             Self::Authorizing(Authorizing::AwaitingToken(state)) => Some(&mut state.attempt),
+            Self::Authorizing(Authorizing::Polling(state)) => Some(&mut state.attempt),
             Self::Refreshing(state) => Some(&mut state.attempt),
             Self::Unauthorized(_)
-            | Self::Authorizing(Authorizing::AwaitingCallback(_))
+            | Self::Authorizing(
+                Authorizing::AwaitingCallback(_) | Authorizing::AwaitingFragment(_),
+            )
             | Self::Authorized(_) => None,
+        }
+    }
+
+    /// What the refresh on its way has asked for.
+    pub(crate) const fn asked(&self) -> Option<&Asked> {
+        match self {
+            Self::Refreshing(state) => Some(&state.asked),
+            Self::Unauthorized(_) | Self::Authorizing(_) | Self::Authorized(_) => None,
         }
     }
 }
@@ -136,6 +162,18 @@ impl From<Unauthorized> for State {
 impl From<AwaitingCallback> for State {
     fn from(state: AwaitingCallback) -> Self {
         Self::Authorizing(Authorizing::AwaitingCallback(state))
+    }
+}
+
+impl From<AwaitingFragment> for State {
+    fn from(state: AwaitingFragment) -> Self {
+        Self::Authorizing(Authorizing::AwaitingFragment(state))
+    }
+}
+
+impl From<Polling> for State {
+    fn from(state: Polling) -> Self {
+        Self::Authorizing(Authorizing::Polling(state))
     }
 }
 
@@ -161,18 +199,25 @@ impl From<Refreshing> for State {
 ///
 /// Keep `state` in place of the one that the transition consumed: it says whether the login goes
 /// on, and holds every token that is still good.
-#[derive(Debug)]
 #[non_exhaustive]
 pub struct Failed {
     /// Why.
     pub error: Error,
     /// The state that the login is in now.
     pub state: Box<State>,
+    /// What the server wants to be sent next, before it gives a token: where a dialect takes two
+    /// requests. Send it, and hand its answer to [`state`](Self::state), which awaits it.
+    pub next: Option<Box<Request<Body>>>,
 }
 
 impl Failed {
     pub(crate) fn new(error: impl Into<Error>, state: impl Into<State>) -> Self {
-        Self { error: error.into(), state: Box::new(state.into()) }
+        Self { error: error.into(), state: Box::new(state.into()), next: None }
+    }
+
+    /// One more request takes the login on.
+    pub(crate) fn with_next(self, next: Request<Body>) -> Self {
+        Self { next: Some(Box::new(next)), ..self }
     }
 }
 
@@ -187,6 +232,17 @@ impl Failed {
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         self.error.is_retryable() && !self.needs_login()
+    }
+}
+
+impl fmt::Debug for Failed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // A request can have secrets in its URI.
+        f.debug_struct("Failed")
+            .field("error", &self.error)
+            .field("state", &self.state)
+            .field("has_next", &self.next.is_some())
+            .finish()
     }
 }
 

@@ -7,10 +7,10 @@ use alloc::vec::Vec;
 use http::{Request, Response};
 pub use step::{Challenged, Lost, Received, Step, Ticket};
 
-use crate::client::Client;
+use crate::client::{Client, check_resource};
 use crate::error::{Error, Misuse, Reason};
 use crate::machine::{
-    Authorizing, AwaitingToken, Failed, Grant, Late, Login, Refreshing, State, Unauthorized,
+    Authorizing, AwaitingToken, Failed, Grant, Late, Login, Polled, Refreshing, State, Unauthorized,
 };
 use crate::value::{Body, Generation, HolderId, Timestamp};
 use crate::wire::Challenge;
@@ -84,10 +84,14 @@ impl Session {
         match &state {
             State::Authorizing(
                 Authorizing::AwaitingCallback(_)
-                | Authorizing::AwaitingToken(AwaitingToken { grant: Grant::Code(_), .. }),
+                | Authorizing::AwaitingFragment(_)
+                | Authorizing::AwaitingToken(AwaitingToken {
+                    grant: Grant::Code(_) | Grant::OneTime(_),
+                    ..
+                }),
             ) => Err(Failed::new(Misuse::UnfinishedLogin, state)),
             State::Unauthorized(_)
-            | State::Authorizing(Authorizing::AwaitingToken(_))
+            | State::Authorizing(Authorizing::AwaitingToken(_) | Authorizing::Polling(_))
             | State::Authorized(_)
             | State::Refreshing(_) => {
                 Ok(Self { client, state, refresh_wanted: false, first_seen: None })
@@ -109,9 +113,24 @@ impl Session {
 
     /// What to do now.
     pub fn step(&mut self, now: Timestamp) -> Step<'_> {
-        match self.plan(now) {
+        self.step_toward(None, now)
+    }
+
+    /// What to do now for an access token for this resource, beside the one of the login itself.
+    ///
+    /// # Errors
+    /// [`Misuse::Url`] when the resource is no absolute URI, or has a fragment.
+    ///
+    /// See [RFC 8707 §2.2](https://www.rfc-editor.org/rfc/rfc8707#section-2.2).
+    pub fn step_for(&mut self, resource: &str, now: Timestamp) -> Result<Step<'_>, Error> {
+        check_resource(resource)?;
+        Ok(self.step_toward(Some(resource), now))
+    }
+
+    pub(crate) fn step_toward(&mut self, resource: Option<&str>, now: Timestamp) -> Step<'_> {
+        match self.plan(resource, now) {
             Plan::Send(due) => {
-                if let Some((ticket, request)) = self.send(due, now) {
+                if let Some((ticket, request)) = self.send(resource, due, now) {
                     return Step::Send(ticket, request);
                 }
             }
@@ -122,7 +141,12 @@ impl Session {
         match &self.state {
             State::Unauthorized(state) => Step::Login(state.reason()),
             State::Authorized(state) | State::Refreshing(Refreshing { held: state, .. }) => {
-                state.token(now).map_or(Step::Login(&Reason::TokenRejected), Step::Use)
+                match state.held_for(resource) {
+                    Some(tokens) => {
+                        tokens.usable(now).map_or(Step::Login(&Reason::TokenRejected), Step::Use)
+                    }
+                    None => Step::Login(&Reason::TokenExpired),
+                }
             }
             State::Authorizing(_) => Step::Login(&Reason::NotStarted),
         }
@@ -151,8 +175,20 @@ impl Session {
             State::Authorizing(Authorizing::AwaitingToken(state)) => {
                 state.receive(&client, response, now)
             }
+            State::Authorizing(Authorizing::Polling(state)) => {
+                match state.receive(&client, response, now) {
+                    Ok(Polled::Authorized(authorized)) => Ok(authorized),
+                    Ok(Polled::Pending(polling)) => {
+                        self.state = polling.into();
+                        return Ok(Received::Pending);
+                    }
+                    Err(failed) => Err(failed),
+                }
+            }
             State::Unauthorized(_)
-            | State::Authorizing(Authorizing::AwaitingCallback(_))
+            | State::Authorizing(
+                Authorizing::AwaitingCallback(_) | Authorizing::AwaitingFragment(_),
+            )
             | State::Authorized(_) => Err(Failed::new(Misuse::NoRequest, state)),
         };
         match received {
@@ -161,9 +197,16 @@ impl Session {
                 self.state = authorized.into();
                 Ok(Received::Applied)
             }
-            Err(Failed { error, state }) => {
+            Err(Failed { error, state, next }) => {
                 self.state = *state;
-                Err(error)
+                if next.is_none() {
+                    return Err(error);
+                }
+                // The next step makes that request, under a lease of its own.
+                if let Some(attempt) = self.state.attempt_mut() {
+                    attempt.on_its_way = false;
+                }
+                Ok(Received::Pending)
             }
         }
     }
@@ -182,6 +225,12 @@ impl Session {
             }
             (State::Authorizing(Authorizing::AwaitingToken(state)), Lost::Unanswered) => {
                 state.unanswered(now)
+            }
+            (State::Authorizing(Authorizing::Polling(state)), Lost::Unsent) => {
+                state.unsent(now).into()
+            }
+            (State::Authorizing(Authorizing::Polling(state)), Lost::Unanswered) => {
+                state.unanswered(now).into()
             }
             (
                 state @ (State::Unauthorized(_) | State::Authorizing(_) | State::Authorized(_)),
@@ -205,11 +254,12 @@ impl Session {
         if !challenge.is_invalid_token() {
             return Challenged::Unrelated;
         }
-        if generation != self.state.identity().generation() {
-            return Challenged::Superseded;
-        }
-        let Some(tokens) = self.state.tokens_mut() else { return Challenged::Rejected };
-        let born = tokens.tokens.sent_at;
+        let current = generation == self.state.identity().generation();
+        let Some(tokens) = self.state.tokens_mut() else {
+            return if current { Challenged::Rejected } else { Challenged::Superseded };
+        };
+        let Some(tokens) = tokens.held_of(generation) else { return Challenged::Superseded };
+        let born = tokens.sent_at;
         if !tokens.rejected && now >= born && now.since(born).as_secs() < TOO_YOUNG {
             return Challenged::TooYoung;
         }
@@ -252,7 +302,7 @@ impl Session {
         }
     }
 
-    fn plan(&mut self, now: Timestamp) -> Plan {
+    fn plan(&mut self, resource: Option<&str>, now: Timestamp) -> Plan {
         let forced = self.refresh_wanted;
         let start = self.lease_start(now);
         match &self.state {
@@ -260,27 +310,48 @@ impl Session {
             State::Unauthorized(state) => {
                 state.setbacks.pending(now).map_or(Plan::Send(now), Plan::Wait)
             }
-            State::Authorizing(Authorizing::AwaitingCallback(_)) => Plan::Login,
+            State::Authorizing(
+                Authorizing::AwaitingCallback(_) | Authorizing::AwaitingFragment(_),
+            ) => Plan::Login,
             State::Authorizing(Authorizing::AwaitingToken(state)) => {
                 let due = state.due(start, now);
                 if due > now { Plan::Wait(due) } else { Plan::Send(due) }
             }
+            State::Authorizing(Authorizing::Polling(state)) => {
+                let due = state.due(start, now);
+                match (due > now, state.is_expired(now)) {
+                    (true, true) if state.attempt.on_its_way => Plan::Wait(due),
+                    (_, true) => Plan::Expire,
+                    (true, false) => Plan::Wait(due),
+                    (false, false) => Plan::Send(due),
+                }
+            }
             State::Authorized(state) => {
-                let usable = state.token(now).is_some();
-                match (usable, state.is_renewable(), state.setbacks.pending(now)) {
-                    (true, true, None) if forced || state.wants_refresh(now) => Plan::Send(now),
+                let held = state.held_for(resource);
+                let usable = held.is_some_and(|held| held.usable(now).is_some());
+                let stale = held.is_some_and(|held| held.wants_refresh(now));
+                let renewable = match resource {
+                    Some(_) => state.is_refreshable(),
+                    None => state.is_renewable(),
+                };
+                match (usable, renewable, state.setbacks.pending(now)) {
+                    (true, true, None) if forced || stale => Plan::Send(now),
                     (true, _, _) => Plan::Use,
                     (false, true, None) => Plan::Send(now),
                     (false, true, Some(due)) => Plan::Wait(due),
-                    (false, false, _) if state.is_expired(now) => Plan::Expire,
+                    (false, false, _) if resource.is_none() && state.tokens.is_expired(now) => {
+                        Plan::Expire
+                    }
                     (false, false, _) => Plan::Login,
                 }
             }
             State::Refreshing(state) => {
                 let due = state.due(start, now);
-                let usable = state.token(now).is_some();
+                let held = state.held.held_for(resource);
+                let usable = held.is_some_and(|held| held.usable(now).is_some());
+                let stale = held.is_some_and(|held| held.wants_refresh(now));
                 match (usable, due > now) {
-                    (true, false) if forced || state.held.wants_refresh(now) => Plan::Send(due),
+                    (true, false) if forced || stale => Plan::Send(due),
                     (true, _) => Plan::Use,
                     (false, false) => Plan::Send(due),
                     (false, true) => Plan::Wait(due),
@@ -299,7 +370,12 @@ impl Session {
         self.first_seen.map_or(attempt.sent_at, |seen| seen.min(attempt.sent_at))
     }
 
-    fn send(&mut self, due: Timestamp, now: Timestamp) -> Option<(Ticket, Request<Body>)> {
+    fn send(
+        &mut self,
+        resource: Option<&str>,
+        due: Timestamp,
+        now: Timestamp,
+    ) -> Option<(Ticket, Request<Body>)> {
         let (client, state) = self.take();
         let sent = match state {
             State::Unauthorized(state) => {
@@ -308,15 +384,20 @@ impl Session {
             State::Authorizing(Authorizing::AwaitingToken(state)) => {
                 state.retry_due(&client, due, now).map(|(request, state)| (request, state.into()))
             }
-            State::Authorized(state) => {
-                state.refresh(&client, now).map(|(request, state)| (request, state.into()))
+            State::Authorizing(Authorizing::Polling(state)) => {
+                state.poll_due(&client, due, now).map(|(request, state)| (request, state.into()))
             }
+            State::Authorized(state) => match resource {
+                Some(resource) => state.refresh_for(resource, &client, now),
+                None => state.refresh(&client, now),
+            }
+            .map(|(request, state)| (request, state.into())),
             State::Refreshing(state) => {
                 state.retry_due(&client, due, now).map(|(request, state)| (request, state.into()))
             }
-            State::Authorizing(Authorizing::AwaitingCallback(_)) => {
-                Err(Failed::new(Misuse::UnfinishedLogin, state))
-            }
+            State::Authorizing(
+                Authorizing::AwaitingCallback(_) | Authorizing::AwaitingFragment(_),
+            ) => Err(Failed::new(Misuse::UnfinishedLogin, state)),
         };
         self.refresh_wanted = false;
         self.first_seen = None;
@@ -340,6 +421,7 @@ impl Session {
             attempt: attempt.number,
             sent_at: attempt.sent_at,
             deadline: attempt.deadline(),
+            asked: self.state.asked().cloned().unwrap_or_default(),
         })
     }
 
@@ -358,7 +440,8 @@ impl Session {
         now: Timestamp,
     ) -> Received {
         let (client, state) = self.take();
-        let late = state.receive_late(&client, ticket.generation, ticket.sent_at, response, now);
+        let Ticket { generation, sent_at, ref asked, .. } = *ticket;
+        let late = state.receive_late(&client, generation, asked, sent_at, response, now);
         let (state, received) = match late {
             Late::Wins(authorized) => {
                 self.refresh_wanted = false;
@@ -378,6 +461,7 @@ impl Session {
         let (_, state) = self.take();
         self.state = match state {
             State::Authorized(state) => state.end(Reason::TokenExpired).into(),
+            State::Authorizing(Authorizing::Polling(state)) => state.end(Reason::Deadline).into(),
             other @ (State::Unauthorized(_) | State::Authorizing(_) | State::Refreshing(_)) => {
                 other
             }

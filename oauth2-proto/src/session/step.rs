@@ -6,6 +6,7 @@ use core::fmt;
 use http::Request;
 
 use crate::error::Reason;
+use crate::machine::Asked;
 use crate::value::{AccessToken, Body, Generation, Timestamp};
 
 /// What to do now.
@@ -34,6 +35,7 @@ pub struct Ticket {
     pub(super) attempt: u32,
     pub(super) sent_at: Timestamp,
     pub(super) deadline: Timestamp,
+    pub(super) asked: Asked,
 }
 
 impl Ticket {
@@ -66,6 +68,9 @@ pub enum Lost {
 pub enum Received {
     /// The login is in its new state: take the next step.
     Applied,
+    /// No token yet, and no failure: nobody has decided on a device login, or the server wants one
+    /// more request. Take the next step.
+    Pending,
     /// The answer came too late to change anything. Where it brought tokens that nobody wants any
     /// more, these requests revoke them.
     Late(Vec<Request<Body>>),

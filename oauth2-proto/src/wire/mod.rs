@@ -2,13 +2,15 @@
 
 mod callback;
 mod challenge;
+mod device_answer;
 mod form;
 mod reply;
 mod token_answer;
 
 pub use callback::Callback;
-pub(crate) use callback::came_to;
+pub(crate) use callback::{CallbackParameters, ReturnedIn, came_to};
 pub use challenge::Challenge;
+pub(crate) use device_answer::{DeviceAnswer, LONGEST_INTERVAL};
 pub(crate) use form::{Form, encode};
 pub(crate) use reply::{LONGEST_RETRY_AFTER, Reply};
-pub(crate) use token_answer::{Answer, Granted, Text, extra};
+pub(crate) use token_answer::{Answer, Granted, SLOW_DOWN, Text, extra};

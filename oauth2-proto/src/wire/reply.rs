@@ -5,7 +5,7 @@ use alloc::borrow::Cow;
 use core::time::Duration;
 
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
-use http::{HeaderMap, Response, StatusCode};
+use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 
 use crate::error::{Denied, Diagnostics, Error, Malformed, Outage, Problem, Unavailable};
@@ -24,13 +24,13 @@ pub(crate) const LONGEST_RETRY_AFTER: u64 = 3600;
 
 impl<'a> Reply<'a> {
     /// Takes an answer of at most `limit` bytes; `endpoint` is what its errors speak of.
-    pub(crate) fn new<B: AsRef<[u8]>>(
+    pub(crate) fn new(
         endpoint: &'static str,
-        response: &'a Response<B>,
+        status: StatusCode,
+        headers: &'a HeaderMap,
+        body: &'a [u8],
         limit: usize,
     ) -> Result<Self, Error> {
-        let (status, headers, body) =
-            (response.status(), response.headers(), response.body().as_ref());
         let reply = Self { endpoint, status, headers, body };
         if status.is_redirection() {
             return Err(reply.malformed(Problem::Redirected(status)));

@@ -81,6 +81,11 @@ impl Granted<'_> {
     }
 }
 
+/// Nobody has decided yet (RFC 8628 §3.5).
+const AUTHORIZATION_PENDING: &str = "authorization_pending";
+/// Nobody has decided yet, and the client asks too often (RFC 8628 §3.5).
+pub(crate) const SLOW_DOWN: &str = "slow_down";
+
 /// Lifetimes are clamped here (68 years): beyond it a number is a mistake or an attack.
 const LONGEST_LIFETIME: u64 = 0x7FFF_FFFF;
 
@@ -94,7 +99,7 @@ impl<'a> Answer<'a> {
             Err(Error::Malformed(malformed)) => Self::Unreadable(malformed),
             // Nothing in an answer is a deadline, a callback, or the caller's doing.
             Err(Error::Expired(_) | Error::Forged(_) | Error::Misuse(_)) => {
-                Self::Unreadable(Malformed::new(Problem::OutOfPlace))
+                Self::Unreadable(Malformed::new(Problem::Json))
             }
         }
     }
@@ -114,8 +119,10 @@ impl<'a> Granted<'a> {
         // An error is one whatever the status, and whatever stands beside it.
         if let Some(error) = &members.error {
             // RFC 8628 §3.5: these belong to the device grant.
-            if matches!(&**error, "authorization_pending" | "slow_down") {
-                return Err(reply.malformed(Problem::OutOfPlace));
+            for own in [AUTHORIZATION_PENDING, SLOW_DOWN] {
+                if **error == *own {
+                    return Err(reply.malformed(Problem::OutOfPlace(own)));
+                }
             }
             let description = members.error_description.as_deref();
             return Err(reply.denied(error, description, members.error_uri.as_deref()));
@@ -269,7 +276,7 @@ impl<'de> Deserialize<'de> for Text<'de> {
 ///
 /// Read digit by digit: exact, and without the tables that floating point would link.
 #[expect(clippy::option_option, reason = "absent, and not a number of seconds, are two answers")]
-fn seconds(json: &str) -> Option<Option<u64>> {
+pub(super) fn seconds(json: &str) -> Option<Option<u64>> {
     if json == "null" {
         return Some(None);
     }

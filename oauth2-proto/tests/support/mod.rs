@@ -59,6 +59,7 @@ pub(crate) fn rng() -> Counting {
 
 pub(crate) fn server() -> Server {
     Server::new("https://as.example/authorize", "https://as.example/token")
+        .and_then(|server| server.with_device_authorization("https://as.example/device"))
         .expect("the endpoints are https")
 }
 

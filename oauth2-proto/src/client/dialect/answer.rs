@@ -142,9 +142,8 @@ impl Dialect {
     fn token<'s, 'a>(&'s self, root: &'a RawValue) -> Option<(&'s str, Members<'a>)> {
         let root_alone = self.token_locations.is_empty().then_some("");
         let places = self.token_locations.iter().map(String::as_str).chain(root_alone);
-        let mut found = places.filter_map(|pointer| {
-            Some((pointer, self.renamed(Members::of(at(root, pointer)?)?)))
-        });
+        let mut found = places
+            .filter_map(|pointer| Some((pointer, self.renamed(Members::of(at(root, pointer)?)?))));
         found.find(|(_, members)| {
             members.said("access_token").is_some_and(|token| token.get().starts_with('"'))
         })
@@ -274,8 +273,9 @@ impl Dialect {
 }
 
 impl RequestKind {
+    /// The authorization endpoint gives tokens in the implicit grant (RFC 6749 §4.2.2).
     const fn brings_token(self) -> bool {
-        matches!(self, Self::Token | Self::Refresh | Self::DevicePoll | Self::SecondRequest)
+        matches!(self, Self::Authorization | Self::Token | Self::Refresh | Self::DevicePoll)
     }
 }
 

@@ -96,7 +96,7 @@ impl Credentials {
     fn and_client_id(self) -> Self {
         match self {
             Self::Header(name, value) => Self::Custom(Arc::new(HeaderAndId { name, value })),
-            other => other,
+            Self::Pairs(_) | Self::Custom(_) => self,
         }
     }
 }

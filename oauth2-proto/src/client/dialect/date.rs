@@ -17,7 +17,8 @@ pub(super) fn unix_seconds(text: &str) -> Option<u64> {
         Some(at) => time.split_at(at),
         None => (time, "Z"),
     };
-    let (clock, fraction) = clock.trim_end().split_once('.').unwrap_or((clock.trim_end(), "0"));
+    let clock = clock.trim_end();
+    let (clock, fraction) = clock.split_once('.').unwrap_or((clock, "0"));
     digits(fraction)?;
     if clock.len() != 8 || clock.get(2..3) != Some(":") || clock.get(5..6) != Some(":") {
         return None;

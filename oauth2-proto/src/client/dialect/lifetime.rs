@@ -119,7 +119,8 @@ impl LifetimeUnit {
 /// The whole part of a number, digit by digit: `86400.92`, `3.6e3`. What is too large is the
 /// largest there is.
 fn whole(text: &str) -> Option<u64> {
-    let (digits, exponent) = text.trim().split_once(['e', 'E']).unwrap_or((text.trim(), "0"));
+    let text = text.trim();
+    let (digits, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
     let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
     let is_number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
     if whole.is_empty() || !is_number(whole) || !is_number(fraction) {

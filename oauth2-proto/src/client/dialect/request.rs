@@ -74,16 +74,14 @@ impl Dialect {
             RequestKind::DevicePoll => &self.device_poll,
             RequestKind::PushedAuthorization => &self.pushed_authorization_request,
             RequestKind::Revocation => &self.revocation_request,
-            // Made as it is to be sent.
-            RequestKind::Introspection | RequestKind::SecondRequest => &self.introspection_request,
+            RequestKind::Introspection => &self.introspection_request,
         }
     }
 
     /// Whether the parameters of these requests stay as they are.
     fn is_silent(&self, own: &RequestDialect) -> bool {
-        let is_silent = |it: &RequestDialect| {
-            it.rename.is_empty() && it.remove.is_empty() && it.set.is_empty()
-        };
+        let is_silent =
+            |it: &RequestDialect| it.rename.is_empty() && it.remove.is_empty() && it.set.is_empty();
         self.scope_separator == ' '
             && !self.dangerous_without_pkce
             && is_silent(own)
@@ -114,6 +112,10 @@ impl Dialect {
         mut request: Request<Body>,
     ) -> Result<Request<Body>, Misuse> {
         let own = self.request_dialect(kind);
+        if let Some(second) = &self.second_request {
+            // Better refused now than when a code has been spent.
+            uri(endpoint(ENDPOINT, &second.endpoint)?.as_str())?;
+        }
         if let Some(text) = &own.endpoint {
             *request.uri_mut() = uri(endpoint(ENDPOINT, text)?.as_str())?;
         }
@@ -121,14 +123,10 @@ impl Dialect {
         for (name, value) in headers {
             let misuse = || Misuse::Parameter(name.as_str().into());
             let value = HeaderValue::try_from(value).map_err(|_| misuse())?;
-            request
-                .headers_mut()
-                .insert(HeaderName::try_from(name).map_err(|_| misuse())?, value);
+            request.headers_mut().insert(HeaderName::try_from(name).map_err(|_| misuse())?, value);
         }
-        let format = match own.format {
-            RequestFormat::Form => self.every_request.format,
-            chosen => chosen,
-        };
+        let format =
+            if own.format == RequestFormat::Form { self.every_request.format } else { own.format };
         let is_form = format == RequestFormat::Form && own.also_in_query.is_empty();
         if is_form && self.is_silent(own) {
             return Ok(request);

@@ -5,27 +5,24 @@ use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use http::header::ACCEPT;
+use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{HeaderValue, Method, Request};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::request::{ENDPOINT, put, uri};
 use super::{Dialect, RequestFormat};
-use crate::client::RequestKind;
 use crate::client::server::endpoint;
-use crate::error::Misuse;
 use crate::value::{AccessToken, Body, Secret};
 
-/// A request that follows a token request. Its answer brings the token that is used.
+/// A request that follows the one for a login's first token. Its answer brings the token that is
+/// used; a refresh has none.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct SecondRequest {
     /// Where it goes: an https URL.
     pub endpoint: String,
-    /// After which requests it is made; without any, after each first token.
-    pub after: Vec<RequestKind>,
     /// Where the parameters stand.
     pub format: RequestFormat,
     /// Parameters that are the same for every request, such as `grant_type`.
@@ -49,28 +46,18 @@ impl SecondRequest {
 impl Dialect {
     pub(super) fn followed_by(
         &self,
-        after: RequestKind,
         client_id: &str,
         secret: Option<&Secret>,
         first: &AccessToken,
-    ) -> Result<Option<Request<Body>>, Misuse> {
-        let Some(second) = &self.second_request else { return Ok(None) };
-        let is_due = match &*second.after {
-            [] => matches!(after, RequestKind::Token | RequestKind::DevicePoll),
-            kinds => kinds.contains(&after),
-        };
-        // One second request, and never a third.
-        if !is_due || after == RequestKind::SecondRequest {
-            return Ok(None);
-        }
+    ) -> Option<Request<Body>> {
+        let second = self.second_request.as_ref()?;
         let mut request = Request::new(Body::default());
         *request.method_mut() = Method::POST;
-        *request.uri_mut() = uri(endpoint(ENDPOINT, &second.endpoint)?.as_str())?;
+        *request.uri_mut() = uri(endpoint(ENDPOINT, &second.endpoint).ok()?.as_str()).ok()?;
         request.headers_mut().insert(ACCEPT, HeaderValue::from_static("application/json"));
-        request.headers_mut().insert(
-            http::header::CONTENT_TYPE,
-            HeaderValue::from_static("application/x-www-form-urlencoded"),
-        );
+        request
+            .headers_mut()
+            .insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
         let own = |text: &str| Zeroizing::new(String::from(text));
         let mut pairs: Vec<_> =
             second.set.iter().map(|(name, value)| (Cow::Borrowed(&**name), own(value))).collect();
@@ -83,7 +70,7 @@ impl Dialect {
                 pairs.push((Cow::Borrowed(name), own(value)));
             }
         }
-        put(second.format, &pairs, &mut request)?;
-        Ok(Some(request))
+        put(second.format, &pairs, &mut request).ok()?;
+        Some(request)
     }
 }

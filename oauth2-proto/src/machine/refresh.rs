@@ -1,0 +1,109 @@
+//! What a refresh may ask for beyond new tokens (RFC 6749 §6, RFC 8707 §2.2).
+
+use alloc::string::String;
+use core::fmt;
+
+use super::authorized::MOST_RESOURCES;
+use super::token_request::is_token_parameter;
+use super::{Authorized, Renewal};
+use crate::client::{Params, check_resource};
+use crate::error::Misuse;
+use crate::value::Scope;
+
+/// What a refresh asks for beyond new tokens; for [`Authorized::refresh_with`].
+///
+/// ```
+/// # use http::Request;
+/// # use oauth2_proto::{Authorized, Body, Client, Failed, Refresh, Refreshing, Timestamp};
+/// # fn narrow(login: Authorized, client: &Client, now: Timestamp) -> Result<(Request<Body>, Refreshing), Failed> {
+/// let (request, refreshing) =
+///     login.refresh_with(&Refresh::default().scope("read"), client, now)?;
+/// # Ok((request, refreshing)) }
+/// ```
+#[derive(Default)]
+pub struct Refresh<'a> {
+    scope: &'a str,
+    params: Params<'a>,
+}
+
+impl<'a> Refresh<'a> {
+    /// Asks for less scope than was granted, for the tokens of this answer only: the next refresh
+    /// asks for all of it again.
+    #[must_use]
+    pub const fn scope(mut self, scope: &'a str) -> Self {
+        self.scope = scope;
+        self
+    }
+
+    /// Adds a parameter of the provider's own. It is stored until the answer is there: no secrets
+    /// here.
+    #[must_use]
+    pub fn param(mut self, name: &'a str, value: &'a str) -> Self {
+        self.params.pairs.push((name, value));
+        self
+    }
+
+    /// Says where the token will be used; may be repeated.
+    ///
+    /// See [RFC 8707 §2.2](https://www.rfc-editor.org/rfc/rfc8707#section-2.2).
+    #[must_use]
+    pub fn resource(mut self, resource: &'a str) -> Self {
+        self.params.resources.push(resource);
+        self
+    }
+
+    pub(super) fn checked(&self, login: &Authorized) -> Result<Asked, Misuse> {
+        self.params.check(|name| is_token_parameter(name) || name == "refresh_token")?;
+        let scope = Scope::new(self.scope)?;
+        // RFC 6749 §6: MUST NOT include any scope not originally granted by the resource owner.
+        let granted = login.full_scope.as_ref().unwrap_or(&login.tokens.granted);
+        if !scope.without(granted).without(&login.tokens.requested).is_empty() {
+            return Err(Misuse::Scope);
+        }
+        let is_repeated = matches!(login.renewal, Some(Renewal::ClientCredentials(_)));
+        let asked = Asked {
+            scope: (!scope.is_empty()).then_some(scope),
+            params: self.params.encoded(),
+            resource: None,
+        };
+        // Client credentials are repeated as they were first asked for.
+        if is_repeated && asked != Asked::default() {
+            return Err(Misuse::NotRenewable);
+        }
+        Ok(asked)
+    }
+
+    /// As [`checked`](Self::checked), for another token beside the others.
+    pub(super) fn checked_for(&self, resource: &str, login: &Authorized) -> Result<Asked, Misuse> {
+        check_resource(resource)?;
+        if login.held_for(Some(resource)).is_none() && login.others.len() >= MOST_RESOURCES {
+            return Err(Misuse::Url("resource", "is one too many for one login"));
+        }
+        Ok(Asked { resource: Some(resource.into()), ..self.checked(login)? })
+    }
+}
+
+impl fmt::Debug for Refresh<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Refresh").field("scope", &self.scope).finish_non_exhaustive()
+    }
+}
+
+/// What a refresh on its way has asked for: kept, so that it can be asked for again.
+#[derive(Clone, PartialEq, Eq, Default)]
+pub(crate) struct Asked {
+    pub(crate) scope: Option<Scope>,
+    /// The caller's own parameters and resources, encoded.
+    pub(crate) params: String,
+    /// The answer is for this resource only, beside the tokens that are held.
+    pub(crate) resource: Option<String>,
+}
+
+impl fmt::Debug for Asked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Asked")
+            .field("scope", &self.scope)
+            .field("resource", &self.resource)
+            .finish_non_exhaustive()
+    }
+}
