@@ -38,7 +38,7 @@ impl State {
         let generation = login.next().generation();
         let kind = if self.tokens().is_some() { RequestKind::Refresh } else { RequestKind::Token };
         let held = self.tokens().map(|held| &held.tokens.access);
-        let heard = client.hear(kind, held, response);
+        let heard = client.hear(kind, held, sent_at, response);
         let Answer::Granted(granted) = Answer::read(heard.reply(TOKEN_ENDPOINT), generation) else {
             return Late::Yields(self);
         };

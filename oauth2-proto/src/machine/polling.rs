@@ -178,7 +178,7 @@ impl Polling {
             return Err(Failed::new(misuse, self));
         }
         let login = self.login;
-        let heard = client.hear(RequestKind::DevicePoll, None, response);
+        let heard = client.hear(RequestKind::DevicePoll, None, self.attempt.sent_at, response);
         let reply = heard.reply(TOKEN_ENDPOINT);
         let asked = reply.as_ref().ok().and_then(|reply| reply.retry_after());
         self.attempt.on_its_way = false;

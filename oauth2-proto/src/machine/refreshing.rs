@@ -58,7 +58,7 @@ impl Refreshing {
         }
         let login = self.held.login;
         let held = Some(&self.held.tokens.access);
-        let heard = client.hear(RequestKind::Refresh, held, response);
+        let heard = client.hear(RequestKind::Refresh, held, self.attempt.sent_at, response);
         match Answer::read(heard.reply(TOKEN_ENDPOINT), login.next().generation()) {
             Answer::Granted(granted) => {
                 let (setbacks, sent_at) = (self.held.setbacks, self.attempt.sent_at);
