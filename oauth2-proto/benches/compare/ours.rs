@@ -19,7 +19,7 @@ use crate::harness::{
 
 const NOW: Timestamp = Timestamp::from_unix_seconds(1_700_000_000);
 /// The scopes of the harness, as this crate takes them.
-const SCOPE: &str = "email openid profile";
+const SCOPE: &str = "email photos profile";
 
 pub(crate) struct Ours {
     client: Client,
