@@ -130,12 +130,13 @@ pub(crate) fn settings(
         "clients": CLIENTS.iter().filter_map(registered).map(client).collect::<Vec<_>>(),
         "tls": CERTIFICATES.settings(),
         "certified_client": CLIENT,
-        "resource": RESOURCE,
+        "resources": [RESOURCE, OTHER_RESOURCE],
         "initial_access_token": INITIAL_ACCESS_TOKEN,
     })
 }
 
-/// The protected resource that tokens may be asked for.
+/// The protected resources that tokens may be asked for.
 pub(crate) const RESOURCE: &str = "https://api.example/";
+pub(crate) const OTHER_RESOURCE: &str = "https://other-api.example/";
 /// What allows somebody to register a client, where that is restricted.
 pub(crate) const INITIAL_ACCESS_TOKEN: &str = "may-register";

@@ -56,7 +56,7 @@ pub(crate) fn rows() -> Vec<Row> {
         row("hybrid: an ID token beside the code", callback::is_hybrid),
         row("response mode form_post", callback::is_posted),
         row("resource indicator", resource::binds),
-        row("resource indicator: another token for it", resource::has_a_token_each),
+        row("resource indicators: a token for each", resource::has_a_token_each),
         row("resource indicator: an unknown one", resource::of_others_is_refused),
         row("pushed authorization request", details::are_pushed),
         row("authorization details", details::are_granted),

@@ -2,6 +2,7 @@
 
 use http::{Response, StatusCode};
 use oauth2_proto::{ClientRegistration, Error, Problem, RegisteredClient, Registering, Secret};
+use serde_json::Value;
 
 use super::not_offered;
 use crate::registered::{INITIAL_ACCESS_TOKEN, REDIRECT_URI};
@@ -27,11 +28,14 @@ pub(crate) async fn is_managed(world: World) -> Outcome {
         return not_offered("registered for good");
     }
     let (request, managing) = registered.manage().unwrap().read();
-    let read = managing.receive(&world.send(request).await);
+    let answer = world.send(request).await;
+    let read = managing.receive(&answer);
     if let Err(Error::Malformed(malformed)) = &read
         && let Problem::Member(name) = malformed.problem()
     {
-        return Outcome::Bug(format!("tells another `{name}` than when it was registered"));
+        let members: Value = serde_json::from_slice(answer.body()).unwrap();
+        assert!(members[*name].is_array(), "{members}");
+        return Outcome::Bug(format!("tells `{name}` as a list (RFC 7591 §2)"));
     }
     let registered = read.unwrap();
     assert_eq!(registered.member::<String>("client_name").as_deref(), Some("A test"));

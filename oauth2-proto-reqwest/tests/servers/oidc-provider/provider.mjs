@@ -104,7 +104,7 @@ const provider = new Provider(origin, {
       defaultResource: async () => undefined,
       useGrantedResource: async () => true,
       getResourceServerInfo: async (ctx, resource) => {
-        if (resource !== settings.resource) throw new errors.InvalidTarget();
+        if (!settings.resources.includes(resource)) throw new errors.InvalidTarget();
         return { scope: 'read write', audience: resource, accessTokenFormat: 'opaque' };
       },
     },
