@@ -9,7 +9,7 @@ use http::Request;
 use super::awaiting_token::{AwaitingToken, Grant};
 use super::{Attempt, Failed, Login, Setbacks};
 use crate::client::{Client, RequestKind};
-use crate::error::Error;
+use crate::error::{Error, Misuse};
 use crate::value::{Body, RandomText, Scope, Secret, Timestamp};
 
 /// A checked authorization code, together with the verifier and redirect URI that belong to it.
@@ -62,6 +62,21 @@ impl Code {
                 Err(Failed::new(error, awaiting))
             }
         }
+    }
+
+    /// Asks for a token for one of the login's resources only; all of them stay reachable with
+    /// [`refresh_for`](crate::Authorized::refresh_for). For servers that give no token for several.
+    ///
+    /// # Errors
+    /// [`Misuse::Url`] when the login was not begun with this resource.
+    ///
+    /// See [RFC 8707 §2.2](https://www.rfc-editor.org/rfc/rfc8707#section-2.2).
+    pub fn narrow_to(&mut self, resource: &str) -> Result<(), Misuse> {
+        if !self.resources.iter().any(|own| own == resource) {
+            return Err(Misuse::Url("resource", "is not one that the login was begun with"));
+        }
+        self.resources.retain(|own| own == resource);
+        Ok(())
     }
 
     /// A parameter that the provider added to the callback, where it was asked to be
