@@ -112,6 +112,7 @@ impl AwaitingCallback {
             redirect_uri: self.pending.redirect_uri.clone(),
             scope: self.pending.scope.clone(),
             resources: self.resources.clone(),
+            params: Vec::new(),
         })
     }
 

@@ -7,9 +7,10 @@ use core::fmt;
 use http::Request;
 
 use super::awaiting_token::{AwaitingToken, Grant};
+use super::token_request::{is_no_secret, is_token_parameter};
 use super::{Attempt, Failed, Login, Setbacks};
-use crate::client::{Client, RequestKind};
-use crate::error::Error;
+use crate::client::{Client, Params, RequestKind};
+use crate::error::{Denied, Error};
 use crate::value::{Body, RandomText, Scope, Secret, Timestamp};
 
 /// A checked authorization code, together with the verifier and redirect URI that belong to it.
@@ -26,17 +27,27 @@ pub struct Code {
     pub(super) redirect_uri: String,
     pub(super) scope: Scope,
     pub(super) resources: Vec<String>,
+    /// The caller's own, in memory only.
+    pub(super) params: Vec<(String, Secret)>,
 }
 
 impl Code {
+    /// Adds a parameter of the provider's own to the token request.
+    #[must_use]
+    pub fn param(mut self, name: &str, value: &str) -> Self {
+        self.params.push((name.into(), Secret::from(value)));
+        self
+    }
+
     /// Builds the token request: send it once, then hand the answer to what comes with it.
     ///
     /// The pending login must be out of its store by now.
     ///
     /// # Errors
-    /// [`Misuse::WrongClient`](crate::Misuse::WrongClient); what
-    /// [`Authenticate`](crate::Authenticate) says. The state that is left still has the code:
-    /// [`retry`](AwaitingToken::retry) sends it.
+    /// [`Misuse::WrongClient`](crate::Misuse::WrongClient);
+    /// [`Misuse::Parameter`](crate::Misuse::Parameter) when a [parameter](Self::param) is the
+    /// protocol's, or there twice; what [`Authenticate`](crate::Authenticate) says. The state that is
+    /// left still has the code: [`retry`](AwaitingToken::retry) sends it.
     ///
     /// See [RFC 6749 §4.1.3](https://www.rfc-editor.org/rfc/rfc6749#section-4.1.3) and
     /// [RFC 7636 §4.5](https://www.rfc-editor.org/rfc/rfc7636#section-4.5).
@@ -79,6 +90,14 @@ impl Code {
     }
 
     pub(super) fn request(&self, client: &Client, now: Timestamp) -> Result<Request<Body>, Error> {
+        let pairs = self.params.iter().map(|(name, value)| (&**name, value.expose())).collect();
+        let params = Params { pairs, resources: Vec::new() };
+        params.check(|name| match name {
+            // RFC 6749 §4.1.3 knows no scope here; a server that does wants it as its own.
+            "scope" => false,
+            "code" | "redirect_uri" | "code_verifier" => true,
+            other => is_token_parameter(other),
+        })?;
         let lengths = self.code.expose().len().saturating_add(self.redirect_uri.len());
         let mut form =
             client.form("authorization_code", lengths.saturating_mul(2).saturating_add(160));
@@ -89,7 +108,18 @@ impl Code {
         for resource in &self.resources {
             form.pair("resource", resource);
         }
+        params.iter().for_each(|(name, value)| form.own_pair(name, value));
         client.post(RequestKind::Token, form, now)
+    }
+
+    /// A denial without the texts that repeat what was sent.
+    pub(super) fn silenced(&self, denied: Denied) -> Denied {
+        let denied = denied.without(self.code.expose()).without(self.verifier.as_str());
+        let params = self
+            .params
+            .iter()
+            .filter(|(name, value)| !is_no_secret(name) && !value.expose().is_empty());
+        params.fold(denied, |denied, (_, value)| denied.without(value.expose()))
     }
 }
 
