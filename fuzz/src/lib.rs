@@ -16,6 +16,7 @@
 pub mod callback;
 pub mod challenge;
 pub mod messages;
+pub mod metadata;
 mod scenario;
 pub mod session;
 pub mod stored_state;

@@ -17,22 +17,26 @@ mod wire;
 
 pub use client::{
     Authenticate, Authentication, AuthorizationRequest, AwaitingIntrospection, AwaitingRevocation,
-    Client, ClientRequest, Hook, Introspection, RequestKind, Server,
+    Client, ClientRegistration, ClientRequest, Deregistering, Hook, Introspection, Management,
+    Managing, RegisteredClient, Registering, RequestKind, Server,
 };
 pub use coordinator::{Ask, Coordinator, Effect, Given, Swapped, Unknown, Version};
 pub use error::{
-    Denied, Diagnostics, Error, Expired, Forged, Malformed, Misuse, Outage, Problem, Reason,
-    Unavailable,
+    Denied, Diagnostics, Error, Expired, Forged, Malformed, Mismatch, Misuse, Outage, Problem,
+    Reason, UnacceptedOrigin, Unavailable, UnusableUrl,
 };
 pub use machine::{
     Authorized, Authorizing, AwaitingCallback, AwaitingFragment, AwaitingRequestUri, AwaitingToken,
-    AwaitingUserCode, ClientCredentialsRequest, Code, DeviceAuthorizationRequest, Failed,
-    Insufficient, LegacyImplicitRequest, Polled, Polling, Refresh, Refreshing, State, StepUp,
-    TokenExchange, TokenRecord, TokenRequest, Unauthorized,
+    AwaitingUserCode, ClientCredentialsRequest, Code, DeviceAuthorizationRequest, Discovery,
+    Failed, Insufficient, LegacyImplicitRequest, Polled, Polling, Refresh, Refreshing,
+    ResourceDiscovery, State, StepUp, TokenExchange, TokenRecord, TokenRequest, Unauthorized,
+    Undiscovered,
 };
 pub use session::{Challenged, Lost, Received, Session, Step, Ticket};
-pub use value::{AccessToken, Body, Generation, LoginId, Scope, Secret, Seed, Timestamp};
-pub use wire::{Callback, Challenge};
+pub use value::{
+    AccessToken, Body, Generation, LearntUrl, LoginId, Origins, Scope, Secret, Seed, Timestamp,
+};
+pub use wire::{Callback, Challenge, ResourceMetadata, ServerMetadata};
 
 #[cfg(doc)]
 #[doc = include_str!("../docs/guide.md")]

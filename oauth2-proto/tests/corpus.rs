@@ -44,6 +44,11 @@ fn messages_around_a_login_keep_their_promises() {
 }
 
 #[test]
+fn metadata_keeps_its_promises() {
+    replay("metadata", bodies::metadata::run);
+}
+
+#[test]
 fn stored_states_keep_their_promises() {
     replay("stored_state", bodies::stored_state::run);
 }

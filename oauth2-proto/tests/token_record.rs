@@ -431,7 +431,7 @@ fn what_is_wrong_with_a_record_is_named() {
         "the token record's extras are no JSON object"
     );
     let Err(Error::Malformed(malformed)) = requests_oauthlib("") else { panic!("it was read") };
-    assert_eq!(malformed.problem(), &Problem::Record("text", "is no JSON object"));
+    assert_eq!(malformed.problem(), &Problem::Record("text is no JSON object".into()));
 }
 
 #[test]

@@ -8,7 +8,7 @@ use url::Url;
 use super::RequestKind;
 use super::authorization_request::ResponseType;
 use crate::error::Misuse;
-use crate::value::is_loopback;
+use crate::value::{EndpointUrl, endpoint_url};
 
 /// The endpoints of an authorization server.
 ///
@@ -21,19 +21,13 @@ pub struct Server {
     authorization: Option<Url>,
     /// The authorization endpoint with the parameters that are the same for every login.
     authorization_for_code: Option<Url>,
-    token: Endpoint,
-    device_authorization: Option<Endpoint>,
-    pushed_authorization: Option<Endpoint>,
-    revocation: Option<Endpoint>,
-    introspection: Option<Endpoint>,
+    token: EndpointUrl,
+    device_authorization: Option<EndpointUrl>,
+    pushed_authorization: Option<EndpointUrl>,
+    revocation: Option<EndpointUrl>,
+    introspection: Option<EndpointUrl>,
     issuer: Option<String>,
     issuer_required: bool,
-}
-
-#[derive(Clone, Debug)]
-struct Endpoint {
-    url: Url,
-    uri: Uri,
 }
 
 impl Server {
@@ -47,7 +41,7 @@ impl Server {
     /// See [RFC 6749 §3](https://www.rfc-editor.org/rfc/rfc6749#section-3).
     pub fn new(authorization: &str, token: &str) -> Result<Self, Misuse> {
         let name = "authorization endpoint";
-        let authorization = endpoint(name, authorization)?;
+        let authorization = endpoint_url(name, authorization)?;
         if authorization.query_pairs().any(|(name, _)| is_machine_parameter(&name)) {
             return Err(Misuse::Url(name, "already has a parameter that the protocol sets"));
         }
@@ -62,7 +56,7 @@ impl Server {
         Ok(Self {
             authorization: None,
             authorization_for_code: None,
-            token: Endpoint::new("token endpoint", token)?,
+            token: EndpointUrl::new("token endpoint", token)?,
             device_authorization: None,
             pushed_authorization: None,
             revocation: None,
@@ -79,7 +73,7 @@ impl Server {
     ///
     /// See [RFC 7009 §2](https://www.rfc-editor.org/rfc/rfc7009#section-2).
     pub fn with_revocation(self, revocation: &str) -> Result<Self, Misuse> {
-        let revocation = Endpoint::new("revocation endpoint", revocation)?;
+        let revocation = EndpointUrl::new("revocation endpoint", revocation)?;
         Ok(Self { revocation: Some(revocation), ..self })
     }
 
@@ -90,7 +84,7 @@ impl Server {
     ///
     /// See [RFC 8628 §3.1](https://www.rfc-editor.org/rfc/rfc8628#section-3.1).
     pub fn with_device_authorization(self, url: &str) -> Result<Self, Misuse> {
-        let endpoint = Endpoint::new("device authorization endpoint", url)?;
+        let endpoint = EndpointUrl::new("device authorization endpoint", url)?;
         Ok(Self { device_authorization: Some(endpoint), ..self })
     }
 
@@ -101,7 +95,7 @@ impl Server {
     ///
     /// See [RFC 9126 §2](https://www.rfc-editor.org/rfc/rfc9126#section-2).
     pub fn with_pushed_authorization(self, url: &str) -> Result<Self, Misuse> {
-        let endpoint = Endpoint::new("pushed authorization request endpoint", url)?;
+        let endpoint = EndpointUrl::new("pushed authorization request endpoint", url)?;
         Ok(Self { pushed_authorization: Some(endpoint), ..self })
     }
 
@@ -112,7 +106,7 @@ impl Server {
     ///
     /// See [RFC 7662 §2](https://www.rfc-editor.org/rfc/rfc7662#section-2).
     pub fn with_introspection(self, url: &str) -> Result<Self, Misuse> {
-        let endpoint = Endpoint::new("introspection endpoint", url)?;
+        let endpoint = EndpointUrl::new("introspection endpoint", url)?;
         Ok(Self { introspection: Some(endpoint), ..self })
     }
 
@@ -196,14 +190,6 @@ impl Server {
     }
 }
 
-impl Endpoint {
-    fn new(name: &'static str, text: &str) -> Result<Self, Misuse> {
-        let url = endpoint(name, text)?;
-        let uri = Uri::try_from(url.as_str()).map_err(|_| Misuse::Url(name, "is not a URI"))?;
-        Ok(Self { url, uri })
-    }
-}
-
 /// The parameters of an authorization request that are the machine's own.
 pub(super) fn is_machine_parameter(name: &str) -> bool {
     matches!(
@@ -224,21 +210,4 @@ fn asking(authorization: &Url, response_type: ResponseType, client_id: &str) -> 
         .append_pair("response_type", response_type.as_str())
         .append_pair("client_id", client_id);
     url
-}
-
-fn endpoint(name: &'static str, text: &str) -> Result<Url, Misuse> {
-    let url = Url::parse(text).map_err(|_| Misuse::Url(name, "is not an absolute URL"))?;
-    let local = url.scheme() == "http" && url.host_str().is_some_and(is_loopback);
-    // RFC 6749 §3.1, §3.2: the endpoints MUST require TLS. What never leaves this machine may not.
-    if url.scheme() != "https" && !local {
-        return Err(Misuse::Url(name, "must be https (plain http: this machine only)"));
-    }
-    // RFC 6749 §3.1, §3.2: the endpoint URI MUST NOT include a fragment component.
-    if url.fragment().is_some() {
-        return Err(Misuse::Url(name, "must not have a fragment"));
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err(Misuse::Url(name, "must not have a user name or password"));
-    }
-    Ok(url)
 }

@@ -18,6 +18,9 @@ pub enum Misuse {
     Parameter(Box<str>),
     /// Authorization details are not what RFC 9396 §2 wants.
     AuthorizationDetails,
+    /// A member of a registration is the server's to set, contradicts another one, or has a value
+    /// that cannot be sent.
+    Member(Box<str>),
     /// The state belongs to another client.
     WrongClient,
     /// This server was made without the endpoint that the call needs.
@@ -65,6 +68,11 @@ impl fmt::Display for Misuse {
             }
             Self::AuthorizationDetails => f.write_str(
                 "authorization_details is not a JSON array of objects that each have a type, a string",
+            ),
+            Self::Member(name) => write!(
+                f,
+                "{name} cannot be part of a registration: it is the server's to set, contradicts \
+                 another member, or has a value that cannot be sent"
             ),
             Self::WrongClient => {
                 f.write_str("the state belongs to another client_id or authorization server")

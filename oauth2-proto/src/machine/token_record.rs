@@ -6,6 +6,7 @@
 mod foreign;
 
 use alloc::collections::BTreeMap;
+use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
@@ -216,5 +217,5 @@ fn check_extras(json: &str) -> Result<(), Error> {
 }
 
 fn bad(name: &'static str, why: &'static str) -> Error {
-    Error::Malformed(Malformed::new(Problem::Record(name, why)))
+    Error::Malformed(Malformed::new(Problem::Record(format!("{name} {why}").into())))
 }

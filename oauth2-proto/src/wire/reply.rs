@@ -25,6 +25,7 @@ pub(crate) const LONGEST_RETRY_AFTER: u64 = 3600;
 
 impl<'a> Reply<'a> {
     /// Takes an answer of at most `limit` bytes; `endpoint` is what its errors speak of.
+    #[inline]
     pub(crate) fn new(
         endpoint: &'static str,
         status: StatusCode,
