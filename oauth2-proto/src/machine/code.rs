@@ -26,16 +26,22 @@ pub struct Code {
     pub(super) kept: Vec<(String, String)>,
     pub(super) redirect_uri: String,
     pub(super) scope: Scope,
-    pub(super) resources: Vec<String>,
-    /// The caller's own, in memory only.
-    pub(super) params: Vec<(String, Secret)>,
+    pub(super) added: Vec<Added>,
+}
+
+/// What the token request has beside the code.
+pub(super) enum Added {
+    /// Where the token will be used, which was checked when the login began.
+    Resource(String),
+    /// A parameter of the provider's own, in memory only.
+    Param(String, Secret),
 }
 
 impl Code {
     /// Adds a parameter of the provider's own to the token request.
     #[must_use]
     pub fn param(mut self, name: &str, value: &str) -> Self {
-        self.params.push((name.into(), Secret::from(value)));
+        self.added.push(Added::Param(name.into(), Secret::from(value)));
         self
     }
 
@@ -90,8 +96,7 @@ impl Code {
     }
 
     pub(super) fn request(&self, client: &Client, now: Timestamp) -> Result<Request<Body>, Error> {
-        let pairs = self.params.iter().map(|(name, value)| (&**name, value.expose())).collect();
-        let params = Params { pairs, resources: Vec::new() };
+        let params = Params { pairs: self.params().collect(), resources: Vec::new() };
         params.check(|name| match name {
             // RFC 6749 §4.1.3 knows no scope here; a server that does wants it as its own.
             "scope" => false,
@@ -105,8 +110,10 @@ impl Code {
         form.pair("redirect_uri", &self.redirect_uri);
         form.pair("code_verifier", self.verifier.as_str());
         // RFC 8707 §2.2: resource may be repeated at the token endpoint.
-        for resource in &self.resources {
-            form.pair("resource", resource);
+        for added in &self.added {
+            if let Added::Resource(resource) = added {
+                form.pair("resource", resource);
+            }
         }
         params.iter().for_each(|(name, value)| form.own_pair(name, value));
         client.post(RequestKind::Token, form, now)
@@ -115,11 +122,16 @@ impl Code {
     /// A denial without the texts that repeat what was sent.
     pub(super) fn silenced(&self, denied: Denied) -> Denied {
         let denied = denied.without(self.code.expose()).without(self.verifier.as_str());
-        let params = self
-            .params
-            .iter()
-            .filter(|(name, value)| !is_no_secret(name) && !value.expose().is_empty());
-        params.fold(denied, |denied, (_, value)| denied.without(value.expose()))
+        let params = self.params();
+        let params = params.filter(|(name, value)| !is_no_secret(name) && !value.is_empty());
+        params.fold(denied, |denied, (_, value)| denied.without(value))
+    }
+
+    fn params(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.added.iter().filter_map(|added| match added {
+            Added::Param(name, value) => Some((name.as_str(), value.expose())),
+            Added::Resource(_) => None,
+        })
     }
 }
 

@@ -5,9 +5,7 @@ use oauth2_proto::{
     AwaitingCallback, AwaitingFragment, Callback, Client, Error, Forged, Misuse, Problem,
 };
 
-use crate::support::{
-    CODE, NOW, REDIRECT_URI, client, form, parameter, pending, rng, server,
-};
+use crate::support::{CODE, NOW, REDIRECT_URI, client, form, parameter, pending, rng, server};
 
 /// A refusal, which leaves the login as it was.
 #[track_caller]
@@ -70,10 +68,7 @@ fn a_callback_comes_to_the_redirect_uri_and_plain_http_to_this_machine() {
     );
     assert_eq!(
         client.authorize("http://app.example/callback").begin(&mut rng(), NOW).unwrap_err(),
-        Error::Misuse(Misuse::Url(
-            "redirect URI",
-            "must be https (plain http: this machine only)"
-        ))
+        Error::Misuse(Misuse::Url("redirect URI", "must be https (plain http: this machine only)"))
     );
 }
 
@@ -176,9 +171,8 @@ fn values_are_decoded_unknown_parameters_ignored_and_the_issuer_compared() {
     let issuer = "https://as.example";
     let client = Client::new("s6BhdRkqt3", server().with_issuer(issuer));
     let (pending, query) = pending(&client);
-    let callback = |iss: &str| {
-        format!("code=%2B%2F%3D+&session_state=x&iss={iss}&state={}", state(&query))
-    };
+    let callback =
+        |iss: &str| format!("code=%2B%2F%3D+&session_state=x&iss={iss}&state={}", state(&query));
     let honest = callback("https%3A%2F%2Fas.example");
     let code = pending.accept(&client, Callback::query(&honest), NOW).unwrap();
     let (request, _) = code.redeem(&client, NOW).unwrap();

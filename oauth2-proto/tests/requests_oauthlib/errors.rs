@@ -18,10 +18,9 @@ fn failed(status: u16, body: &str) -> Failed {
 
 #[track_caller]
 fn denied(status: u16, body: &str) -> oauth2_proto::Denied {
-    match failed(status, body).error {
-        Error::Denied(denied) => denied,
-        other => panic!("{other:?} is not Denied"),
-    }
+    let error = failed(status, body).error;
+    let Error::Denied(denied) = error else { panic!("{error:?} is not Denied") };
+    denied
 }
 
 #[track_caller]
@@ -136,10 +135,9 @@ fn each_local_exception_has_its_place() {
         Error::Misuse(Misuse::PlainHttp)
     );
     // MissingTokenError, MissingTokenTypeError
-    for (body, member) in [
-        (r#"{"token_type":"Bearer"}"#, "access_token"),
-        (r#"{"access_token":"a"}"#, "token_type"),
-    ] {
+    for (body, member) in
+        [(r#"{"token_type":"Bearer"}"#, "access_token"), (r#"{"access_token":"a"}"#, "token_type")]
+    {
         assert_eq!(*problem(&failed(200, body).error), Problem::MemberMissing(member));
     }
     // MismatchingStateError and MissingCodeError are those of rows 22 and 24.

@@ -110,10 +110,7 @@ fn a_refresh_authenticates_the_client_and_repeats_no_scope_unless_asked_for_less
     assert_eq!(body(&plain), format!("{REFRESH}&client_id=s6BhdRkqt3"));
     let less = Refresh::default().scope("read").param("tenant", "blue");
     let (request, _) = authorized(&client, TOKENS).refresh_with(&less, &client, NOW).unwrap();
-    assert_eq!(
-        body(&request),
-        format!("{REFRESH}&scope=read&tenant=blue&client_id=s6BhdRkqt3")
-    );
+    assert_eq!(body(&request), format!("{REFRESH}&scope=read&tenant=blue&client_id=s6BhdRkqt3"));
     // RFC 6749 §6: MUST NOT include any scope not originally granted.
     let more = Refresh::default().scope("admin");
     let failed = authorized(&client, TOKENS).refresh_with(&more, &client, NOW).unwrap_err();
@@ -201,20 +198,14 @@ fn a_token_that_a_resource_refuses_is_replaced() {
     let mut session = session();
     let Step::Use(token) = session.step(after(60)) else { panic!("there is a token") };
     let generation = token.generation();
-    assert_eq!(
-        session.challenged(generation, &invalid_token(), after(60)),
-        Challenged::Rejected
-    );
+    assert_eq!(session.challenged(generation, &invalid_token(), after(60)), Challenged::Rejected);
     let (ticket, _) = to_send(session.step(after(60)));
     // Nobody else asks meanwhile.
     assert!(matches!(session.step(after(60)), Step::Wait(_)));
     let _ = session.receive(ticket, &answer(200, NEW), after(61)).unwrap();
     assert_eq!(used(session.step(after(61))), "new");
     // Whoever still speaks of the old token is late.
-    assert_eq!(
-        session.challenged(generation, &invalid_token(), after(61)),
-        Challenged::Superseded
-    );
+    assert_eq!(session.challenged(generation, &invalid_token(), after(61)), Challenged::Superseded);
 }
 
 // Row 69

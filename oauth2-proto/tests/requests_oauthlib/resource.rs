@@ -8,8 +8,7 @@ use oauth2_proto::{
 };
 
 use crate::support::{
-    NOW, REDIRECT_URI, TOKENS, after, answer, authorized, begin, body, client, code, pending,
-    receive, redeem, refreshing, rng, server,
+    NOW, TOKENS, after, answer, authorized, begin, body, client, pending, receive, rng, server,
 };
 
 const API: &str = "https://api.example/notes?page=2";
@@ -46,10 +45,7 @@ fn a_token_goes_into_the_header_or_a_form_or_dangerously_into_the_query() {
     // What is no form is left as it was, and said so.
     let mut json = request(Method::POST, API, "{}");
     json.headers_mut().insert(CONTENT_TYPE, http::HeaderValue::from_static("application/json"));
-    assert!(matches!(
-        token.attach_to_form(&mut json),
-        Err(Error::Misuse(Misuse::Presentation(_)))
-    ));
+    assert!(matches!(token.attach_to_form(&mut json), Err(Error::Misuse(Misuse::Presentation(_)))));
     assert_eq!(body(&json), "{}");
 }
 

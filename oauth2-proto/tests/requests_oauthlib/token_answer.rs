@@ -1,11 +1,9 @@
 //! Rows 44a to 52: the answer of the token endpoint.
 
-use http::{Request, StatusCode};
+use http::StatusCode;
 use oauth2_proto::{Authorized, Error, Outage, Problem};
 
-use crate::support::{
-    NOW, SCOPE, TOKENS, after, answer, authorized, begin, client, receive, redeem, refreshing,
-};
+use crate::support::{NOW, SCOPE, TOKENS, after, answer, authorized, client, receive, redeem};
 
 /// Why this answer brings no token.
 #[track_caller]
@@ -114,10 +112,7 @@ fn a_lifetime_counts_from_the_moment_of_sending() {
 fn an_access_token_is_there_and_is_not_empty() {
     let error = refused(200, r#"{"token_type":"Bearer"}"#);
     assert_eq!(*problem(&error), Problem::MemberMissing("access_token"));
-    assert_eq!(
-        error.to_string(),
-        "the token endpoint's answer lacks the member access_token"
-    );
+    assert_eq!(error.to_string(), "the token endpoint's answer lacks the member access_token");
     let error = refused(200, r#"{"access_token":"","token_type":"Bearer"}"#);
     assert_eq!(*problem(&error), Problem::Member("access_token"));
 }

@@ -37,12 +37,7 @@ fn service(client: &Client) -> Request<Body> {
 /// A request of each grant.
 fn every_request(client: &Client) -> [Request<Body>; 4] {
     let password = client.legacy_password("u", "p").begin(&mut rng(), NOW);
-    [
-        redeem(client).0,
-        refreshing(client).0,
-        service(client),
-        password.expect("a usable request").0,
-    ]
+    [redeem(client).0, refreshing(client).0, service(client), password.expect("a usable request").0]
 }
 
 fn authorization(request: &Request<Body>) -> Option<&str> {
@@ -117,10 +112,7 @@ fn a_device_login_keeps_its_secret_out_of_urls_and_polls_for_its_token() {
     let begun = client.device_authorization().scope("a").begin(&mut rng(), NOW);
     let (request, awaiting) = begun.unwrap();
     assert_eq!(request.uri(), "https://as.example/device");
-    assert_eq!(
-        body(&request),
-        "scope=a&client_id=s6BhdRkqt3&client_secret=7Fjfp0ZBr1KtDRbnfVdmIw"
-    );
+    assert_eq!(body(&request), "scope=a&client_id=s6BhdRkqt3&client_secret=7Fjfp0ZBr1KtDRbnfVdmIw");
     let codes = r#"{"device_code":"GmRh","user_code":"WDJB-MJHT","expires_in":1800,
         "verification_uri":"https://as.example/device","interval":5}"#;
     let polling = awaiting.receive(&client, &answer(200, codes), NOW).unwrap();
@@ -164,9 +156,9 @@ fn a_public_client_sends_its_id_and_no_header() {
 fn id_and_secret_in_the_body_come_without_a_header() {
     for request in every_request(&post("7Fjfp0ZBr1KtDRbnfVdmIw")) {
         assert_eq!(authorization(&request), None);
-        assert!(body(&request).ends_with(
-            "&client_id=s6BhdRkqt3&client_secret=7Fjfp0ZBr1KtDRbnfVdmIw"
-        ));
+        assert!(
+            body(&request).ends_with("&client_id=s6BhdRkqt3&client_secret=7Fjfp0ZBr1KtDRbnfVdmIw")
+        );
     }
 }
 
@@ -273,10 +265,7 @@ fn time_limits_come_with_the_request_and_the_rest_is_the_http_clients() {
     let hooked = client().with_hook(Arc::new(Tenant));
     assert!(every_request(&hooked).iter().all(|request| request.headers()["x-tenant"] == "blue"));
     // RFC 8705 §2: with a client certificate it is the client_id alone that is sent.
-    assert_eq!(
-        body(&service(&client())),
-        "grant_type=client_credentials&client_id=s6BhdRkqt3"
-    );
+    assert_eq!(body(&service(&client())), "grant_type=client_credentials&client_id=s6BhdRkqt3");
 }
 
 // Row 44
