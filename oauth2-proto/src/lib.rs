@@ -15,10 +15,15 @@ mod session;
 mod value;
 mod wire;
 
+/// How a server deviates from the RFCs: the parts of a [`Dialect`].
+pub mod dialect {
+    pub use crate::client::dialect::*;
+}
+
 pub use client::{
     Authenticate, Authentication, AuthorizationRequest, AwaitingIntrospection, AwaitingRevocation,
-    Client, ClientRegistration, ClientRequest, Deregistering, Hook, Introspection, Management,
-    Managing, RegisteredClient, Registering, RequestKind, Server,
+    Client, ClientRegistration, ClientRequest, Deregistering, Dialect, Hook, Introspection,
+    Management, Managing, RegisteredClient, Registering, RequestKind, Server,
 };
 pub use coordinator::{Ask, Coordinator, Effect, Given, Swapped, Unknown, Version};
 pub use error::{

@@ -338,7 +338,8 @@ fn each_malformed_callback_says_what_is_wrong() {
         (
             "?state={state}",
             Problem::CodeMissing,
-            "the authorization server sent a callback with neither code nor error",
+            "the authorization server sent a callback with neither code nor error; where this \
+             server means it so: callback_parameters of its Dialect",
         ),
         (
             "?state={state}&code=%00",
@@ -368,13 +369,22 @@ fn each_malformed_answer_says_what_is_wrong() {
             404,
             "",
             "the token endpoint answered 404 Not Found without an OAuth error that explains it; \
-             see the diagnostics of this error",
+             see the diagnostics of this error; where this server means it so: error_detectors of \
+             its Dialect",
+        ),
+        (
+            201,
+            "",
+            "the token endpoint answered 201 Created without an OAuth error that explains it; see \
+             the diagnostics of this error; where this server means it so: any_success_status of \
+             its Dialect",
         ),
         (200, &*long, "the token endpoint's answer is larger than 1048576 bytes"),
         (
             200,
             "<html>",
-            "the token endpoint's answer is not a JSON object; see the diagnostics of this error",
+            "the token endpoint's answer is not a JSON object; see the diagnostics of this error; \
+             where this server means it so: answer_format of its Dialect",
         ),
         (
             200,
@@ -384,13 +394,39 @@ fn each_malformed_answer_says_what_is_wrong() {
         (
             200,
             r#"{"token_type":"Bearer"}"#,
-            "the token endpoint's answer lacks the member access_token",
+            "the token endpoint's answer lacks the member access_token; where this server means it \
+             so: error_detectors, token_locations, member_aliases, camel_case_members or \
+             keep_alive of its Dialect",
         ),
         (
             200,
             r#"{"access_token":1}"#,
             "the token endpoint's answer has a member access_token of a wrong type or with wrong \
-             characters",
+             characters; where this server means it so: token_locations of its Dialect",
+        ),
+        (
+            200,
+            r#"{"access_token":"a"}"#,
+            "the token endpoint's answer lacks the member token_type; where this server means it \
+             so: default_token_type of its Dialect",
+        ),
+        (
+            200,
+            r#"{"access_token":"a","token_type":"Bearer","scope":["a"]}"#,
+            "the token endpoint's answer has a member scope of a wrong type or with wrong \
+             characters; where this server means it so: granted_scope of its Dialect",
+        ),
+        (
+            200,
+            r#"{"access_token":"a","token_type":"Bearer","expires_in":"soon"}"#,
+            "the token endpoint's answer has a member expires_in of a wrong type or with wrong \
+             characters; where this server means it so: lifetime_members of its Dialect",
+        ),
+        (
+            400,
+            r#"{"error":{"code":100}}"#,
+            "the token endpoint's answer has a member error of a wrong type or with wrong \
+             characters; where this server means it so: error_detectors of its Dialect",
         ),
     ] {
         let (_, refreshing) = refreshing(&client());
@@ -408,7 +444,7 @@ fn a_token_of_an_unknown_type_is_refused_by_name() {
     assert_says(
         tokens.attach(&client(), &mut request, NOW).unwrap_err(),
         "the authorization server issued a token of type mac??x, and only bearer tokens can be \
-         attached",
+         attached; where this server means it so: bearer_token_types of its Dialect",
         Advice::Neither,
     );
     assert!(request.headers().is_empty());

@@ -40,6 +40,18 @@ pub enum Authentication {
     Custom(Arc<dyn Authenticate>),
 }
 
+impl Authentication {
+    pub(super) const fn secret(&self) -> Option<&Secret> {
+        match self {
+            Self::Basic(secret)
+            | Self::Post(secret)
+            | Self::DangerousRawBasic(secret)
+            | Self::DangerousRawLatin1Basic(secret) => Some(secret),
+            Self::None | Self::Custom(_) => None,
+        }
+    }
+}
+
 /// Authenticates requests in a way that this crate does not know, such as with a signature.
 ///
 /// It is called for each request anew, so it can sign the time, the endpoint and the form. For

@@ -14,6 +14,7 @@ use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
 use super::authentication::Credentials;
+use super::translate::NO_TOKEN;
 use super::{Client, RequestKind};
 use crate::error::{Error, Problem};
 use crate::value::{AccessToken, Body, Fingerprint, Scope, Secret, Timestamp};
@@ -83,7 +84,7 @@ impl Client {
         }
         *request.headers_mut() = headers;
         own.attach(&mut request)?;
-        let request = self.spoken(RequestKind::Introspection, request);
+        let request = self.spoken(RequestKind::Introspection, request)?;
         Ok((request, AwaitingIntrospection::new(self, token)))
     }
 }
@@ -117,7 +118,7 @@ impl AwaitingIntrospection {
         response: &Response<B>,
     ) -> Result<Introspection, Error> {
         client.check(self.client)?;
-        let heard = client.hear(RequestKind::Introspection, None, response);
+        let heard = client.hear(RequestKind::Introspection, None, NO_TOKEN, response);
         let read = heard.reply(ENDPOINT).and_then(|reply| Introspection::read(&reply));
         read.map_err(|error| error.without(self.token.expose()))
     }

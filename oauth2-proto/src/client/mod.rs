@@ -2,6 +2,7 @@
 
 mod authentication;
 mod authorization_request;
+pub(crate) mod dialect;
 mod from_metadata;
 mod introspection;
 mod params;
@@ -25,6 +26,7 @@ use authentication::Credentials;
 pub use authentication::{Authenticate, Authentication, ClientRequest};
 pub use authorization_request::AuthorizationRequest;
 pub(crate) use authorization_request::check_redirect_uri;
+pub use dialect::Dialect;
 pub use introspection::{AwaitingIntrospection, Introspection};
 pub(crate) use params::{Params, check_resource};
 pub(crate) use policy::{LONGEST_LEASE, Policy, SHORTEST_LEASE};
@@ -61,6 +63,8 @@ pub struct Client {
     credentials: Credentials,
     /// Kept beside the credentials, for dialects that show it otherwise.
     secret: Option<Secret>,
+    /// The caller chose how to authenticate; a dialect has no say in it.
+    authentication_chosen: bool,
     /// The header fields of every token request, built once.
     headers: HeaderMap,
     policy: Policy,
@@ -80,6 +84,7 @@ impl Client {
             fingerprint,
             credentials: Credentials::Pairs(Secret::new(String::new())),
             secret: None,
+            authentication_chosen: false,
             headers: HeaderMap::new(),
             policy: Policy::default(),
             translation: Translation::default(),
@@ -88,7 +93,8 @@ impl Client {
         client
     }
 
-    /// Authenticates with `client_secret_basic`, which every server must support.
+    /// Authenticates with `client_secret_basic`, which every server must support; or as the
+    /// [`Dialect`] says.
     ///
     /// See [RFC 6749 §2.3.1](https://www.rfc-editor.org/rfc/rfc6749#section-2.3.1).
     #[must_use]
@@ -99,14 +105,16 @@ impl Client {
             None => Credentials::new(&self.id, &Authentication::Basic(secret.clone())),
         };
         self.secret = Some(secret);
+        self.authentication_chosen = false;
         self.authenticate(credentials);
         self
     }
 
-    /// Authenticates in the given way.
+    /// Authenticates in the given way, whatever the [`Dialect`] says.
     #[must_use]
     pub fn with_authentication(mut self, authentication: Authentication) -> Self {
-        self.secret = None;
+        self.secret = authentication.secret().cloned();
+        self.authentication_chosen = true;
         self.authenticate(Credentials::new(&self.id, &authentication));
         self
     }
@@ -200,7 +208,7 @@ impl Client {
         *request.method_mut() = Method::POST;
         *request.uri_mut() = endpoint.clone();
         *request.headers_mut() = headers;
-        Ok(self.spoken(kind, request))
+        Ok(self.spoken(kind, request)?)
     }
 
     fn authenticate(&mut self, credentials: Credentials) {

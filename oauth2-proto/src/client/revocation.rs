@@ -3,6 +3,7 @@
 
 use http::{Request, Response, StatusCode};
 
+use super::translate::NO_TOKEN;
 use super::{Client, RequestKind};
 use crate::error::{Error, Problem};
 use crate::value::{Body, Fingerprint, Secret, Timestamp};
@@ -75,7 +76,7 @@ impl AwaitingRevocation {
         response: &Response<B>,
     ) -> Result<(), Error> {
         client.check(self.client)?;
-        let heard = client.hear(RequestKind::Revocation, None, response);
+        let heard = client.hear(RequestKind::Revocation, None, NO_TOKEN, response);
         let error = match heard.reply(ENDPOINT) {
             // RFC 7009 §2.2: 200 when the token has been revoked, or was invalid; the content of the
             // body is ignored. Reddit answers 204.

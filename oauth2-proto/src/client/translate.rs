@@ -12,8 +12,8 @@ use zeroize::Zeroizing;
 
 use super::authentication::Credentials;
 use super::{Client, RequestKind};
-use crate::error::Error;
-use crate::value::{AccessToken, Body, Secret};
+use crate::error::{Error, Misuse};
+use crate::value::{AccessToken, Body, Secret, Timestamp};
 use crate::wire::Reply;
 
 /// A server's own words, put into those of the RFCs and back.
@@ -21,12 +21,19 @@ pub(crate) trait Translate: fmt::Debug + Send + Sync {
     /// Rewrites the URL that a person visits.
     fn authorization_url(&self, url: Url) -> Url;
 
-    /// Rewrites a request that is complete and authenticated.
-    fn request(&self, kind: RequestKind, request: Request<Body>) -> Request<Body>;
+    /// Rewrites a request that is complete and authenticated. The dialect itself is checked here,
+    /// too: nothing is sent for one that names endpoints or header fields that are none.
+    fn request(&self, kind: RequestKind, request: Request<Body>) -> Result<Request<Body>, Misuse>;
 
     /// Rewrites an answer into one that the strict reader accepts. `held` is the access token that
-    /// a refresh replaces.
-    fn answer(&self, kind: RequestKind, held: Option<&AccessToken>, answer: Answer) -> Answer;
+    /// a refresh replaces; moments of expiry are counted from `sent_at`.
+    fn answer(
+        &self,
+        kind: RequestKind,
+        held: Option<&AccessToken>,
+        sent_at: Timestamp,
+        answer: Answer,
+    ) -> Answer;
 
     /// The RFC's name of a callback parameter that goes by this name here.
     fn callback_parameter<'n>(&self, name: &'n str) -> &'n str;
@@ -41,7 +48,7 @@ pub(crate) trait Translate: fmt::Debug + Send + Sync {
     fn credentials(&self, id: &str, secret: &Secret) -> Credentials;
 
     /// What else this server has to be asked, after it gave this token, before a login has what it
-    /// is going to use.
+    /// is going to use. Its parts were checked when the first request was made.
     fn second_request(
         &self,
         id: &str,
@@ -57,6 +64,9 @@ pub(crate) trait Translate: fmt::Debug + Send + Sync {
         headers: &mut HeaderMap,
     ) -> Result<(), Error>;
 }
+
+/// When a request was sent whose answer brings no token, and so no lifetime to count from it.
+pub(super) const NO_TOKEN: Timestamp = Timestamp::from_unix_seconds(0);
 
 /// An answer that is being rewritten; it holds tokens, and is wiped.
 pub(crate) type Answer = Response<Zeroizing<Vec<u8>>>;
@@ -87,14 +97,18 @@ pub(super) struct Translation {
 
 impl Client {
     /// The request as this server wants it.
-    pub(super) fn spoken(&self, kind: RequestKind, mut request: Request<Body>) -> Request<Body> {
+    pub(super) fn spoken(
+        &self,
+        kind: RequestKind,
+        mut request: Request<Body>,
+    ) -> Result<Request<Body>, Misuse> {
         if let Some(dialect) = &self.translation.dialect {
-            request = dialect.request(kind, request);
+            request = dialect.request(kind, request)?;
         }
         for hook in &self.translation.hooks {
             hook.request(kind, &mut request);
         }
-        request
+        Ok(request)
     }
 
     /// The URL that a person visits, as this server wants it.
@@ -136,17 +150,24 @@ impl Client {
         attached
     }
 
-    /// What else this server has to be asked, after it gave this first token.
+    /// What else this server has to be asked, after it gave this first token. To hooks it is one
+    /// more token request.
     pub(crate) fn second_request(&self, first: &AccessToken) -> Option<Request<Body>> {
         let dialect = self.translation.dialect.as_ref()?;
-        dialect.second_request(&self.id, self.secret.as_ref(), first)
+        let mut second = dialect.second_request(&self.id, self.secret.as_ref(), first)?;
+        for hook in &self.translation.hooks {
+            hook.request(RequestKind::Token, &mut second);
+        }
+        Some(second)
     }
 
-    /// Listens to an answer as the RFCs want it. `held` is the access token that a refresh replaces.
+    /// Listens to an answer, to a request that was sent then, as the RFCs want it. `held` is the
+    /// access token that a refresh replaces.
     pub(crate) fn hear<'r, B: AsRef<[u8]>>(
         &self,
         kind: RequestKind,
         held: Option<&AccessToken>,
+        sent_at: Timestamp,
         response: &'r Response<B>,
     ) -> Heard<'r> {
         let (status, headers) = (response.status(), response.headers());
@@ -156,7 +177,7 @@ impl Client {
             let mut answer = Response::new(Zeroizing::new(body.to_vec()));
             *answer.status_mut() = status;
             *answer.headers_mut() = headers.clone();
-            self.translated(kind, held, answer)
+            self.translated(kind, held, sent_at, answer)
         });
         Heard { translated, status, headers, body, limit }
     }
@@ -165,13 +186,14 @@ impl Client {
         &self,
         kind: RequestKind,
         held: Option<&AccessToken>,
+        sent_at: Timestamp,
         mut answer: Answer,
     ) -> Answer {
         for hook in &self.translation.hooks {
             hook.answer(kind, &mut answer);
         }
         match &self.translation.dialect {
-            Some(dialect) => dialect.answer(kind, held, answer),
+            Some(dialect) => dialect.answer(kind, held, sent_at, answer),
             None => answer,
         }
     }

@@ -103,6 +103,49 @@ pub enum Problem {
 
 impl Problem {
     fn describe(&self, endpoint: &'static str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.name(endpoint, f)?;
+        match self.accepted_by() {
+            Some(fields) if endpoint == TOKEN_ENDPOINT => {
+                write!(f, "; where this server means it so: {fields} of its Dialect")
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// The fields of [`Dialect`](crate::Dialect) that accept such a message.
+    fn accepted_by(&self) -> Option<&'static str> {
+        match self {
+            Self::CodeMissing => Some("callback_parameters"),
+            Self::Status(status) if status.is_success() => Some("any_success_status"),
+            Self::Status(_) | Self::Member("error") => Some("error_detectors"),
+            Self::Json => Some("answer_format"),
+            Self::MemberMissing("token_type") => Some("default_token_type"),
+            Self::MemberMissing("access_token") => Some(
+                "error_detectors, token_locations, member_aliases, camel_case_members or keep_alive",
+            ),
+            Self::Member("access_token") => Some("token_locations"),
+            Self::Member("scope") => Some("granted_scope"),
+            Self::Member("expires_in") => Some("lifetime_members"),
+            Self::TokenType(_) => Some("bearer_token_types"),
+            Self::CallbackUrl
+            | Self::Code
+            | Self::Redirected(_)
+            | Self::TooLarge(_)
+            | Self::DuplicateMember(_)
+            | Self::Members
+            | Self::MemberMissing(_)
+            | Self::Member(_)
+            | Self::OutOfPlace(_)
+            | Self::UnexpectedStatus(..)
+            | Self::Record(_)
+            | Self::Mismatch(_)
+            | Self::Url(_)
+            | Self::Origin(_)
+            | Self::Authentication(_) => None,
+        }
+    }
+
+    fn name(&self, endpoint: &'static str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::CallbackUrl => f.write_str("the callback is not a URL"),
             Self::CodeMissing => {

@@ -245,7 +245,7 @@ impl Authorized {
         client: &Client,
         now: Timestamp,
     ) -> Result<(Request<Body>, Refreshing), Failed> {
-        match Refresh::default().resource(resource).checked_for(resource, &self) {
+        match Refresh::for_resource(resource, &self, now) {
             Ok(asked) => self.refresh_asking(client, asked, now),
             Err(misuse) => Err(Failed::new(misuse, self)),
         }
@@ -284,6 +284,13 @@ impl Authorized {
         core::iter::once(&mut self.tokens)
             .chain(others)
             .find(|tokens| tokens.access.generation() == generation)
+    }
+
+    /// The generations whose tokens resource servers have refused.
+    pub(crate) fn rejected(&self) -> impl Iterator<Item = Generation> {
+        let others = self.others.iter().map(|other| &other.tokens);
+        let all = core::iter::once(&self.tokens).chain(others);
+        all.filter(|tokens| tokens.rejected).map(|tokens| tokens.access.generation())
     }
 
     /// Whether the tokens of this generation are known to be rejected, or gone.
@@ -392,8 +399,7 @@ impl Authorized {
             tokens.granted = granted.scope(full);
             tokens.requested = self.tokens.requested.clone();
             self.full_scope = old.full_scope;
-            self.others.retain(|other| other.resource != resource);
-            self.others.push(ForResource { resource, tokens });
+            self.hold_for(resource, tokens);
         } else {
             let full = old.full_scope.unwrap_or(old.tokens.granted);
             self.tokens.granted = match asked.scope {
@@ -474,6 +480,11 @@ impl Tokens {
 
     pub(crate) fn is_expired(&self, now: Timestamp) -> bool {
         self.expires_at.is_some_and(|expires_at| now >= expires_at)
+    }
+
+    /// When it expires; the end of time where it does not say.
+    pub(super) fn lasts_until(&self) -> Timestamp {
+        self.expires_at.unwrap_or(Timestamp::from_unix_seconds(u64::MAX))
     }
 
     fn lifetime(&self) -> Option<Duration> {

@@ -102,7 +102,7 @@ impl AwaitingRequestUri {
         if now > *deadline {
             return Err(Error::Expired(Expired::Callback));
         }
-        let heard = client.hear(RequestKind::PushedAuthorization, None, response);
+        let heard = client.hear(RequestKind::PushedAuthorization, None, now, response);
         let read = heard.reply(ENDPOINT).and_then(|reply| request_uri(&reply));
         let request_uri = read.map_err(|error| error.without(state.as_str()))?;
         Ok((client.pushed(&request_uri)?, self.pending))

@@ -99,7 +99,7 @@ impl AwaitingToken {
             return Err(Failed::new(misuse, self));
         }
         let login = self.login;
-        let heard = client.hear(RequestKind::Token, None, response);
+        let heard = client.hear(RequestKind::Token, None, self.attempt.sent_at, response);
         match Answer::read(heard.reply(TOKEN_ENDPOINT), login.next().generation()) {
             Answer::Granted(granted) => {
                 if self.first.is_none()

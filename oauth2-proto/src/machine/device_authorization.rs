@@ -136,7 +136,7 @@ impl AwaitingUserCode {
         now: Timestamp,
     ) -> Result<Polling, Error> {
         self.login.check(client)?;
-        let heard = client.hear(RequestKind::DeviceAuthorization, None, response);
+        let heard = client.hear(RequestKind::DeviceAuthorization, None, self.sent_at, response);
         let reply = heard.reply("device authorization endpoint")?;
         let answer = DeviceAnswer::read(&reply)?;
         Ok(Polling::new(self.login, self.scope, &answer, self.sent_at, now))

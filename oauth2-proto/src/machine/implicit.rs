@@ -131,7 +131,7 @@ impl AwaitingFragment {
         let answer =
             Response::new(Zeroizing::new(serde_json::to_vec(&members).unwrap_or_default()));
         let login = self.pending.login;
-        let heard = client.hear(RequestKind::Authorization, None, &answer);
+        let heard = client.hear(RequestKind::Authorization, None, now, &answer);
         let generation = login.next().generation();
         match Answer::read(heard.reply("authorization endpoint"), generation) {
             Answer::Granted(granted) => {

@@ -55,6 +55,8 @@ pub struct Session {
     /// When an attempt that seems to have been sent in the future was first seen: some clock has
     /// been set back, and its lease is counted from here.
     first_seen: Option<Timestamp>,
+    /// Why the request of the latest step could not be built.
+    obstacle: Option<Error>,
 }
 
 /// A token is not given up for a challenge before it is this old (seconds): a resource server that
@@ -94,7 +96,7 @@ impl Session {
             | State::Authorizing(Authorizing::AwaitingToken(_) | Authorizing::Polling(_))
             | State::Authorized(_)
             | State::Refreshing(_) => {
-                Ok(Self { client, state, refresh_wanted: false, first_seen: None })
+                Ok(Self { client, state, refresh_wanted: false, first_seen: None, obstacle: None })
             }
         }
     }
@@ -111,6 +113,13 @@ impl Session {
         self.state
     }
 
+    /// Why the latest step could not build the request that it was time for: what
+    /// [`Authenticate`](crate::Authenticate) says. The next attempt waits.
+    #[must_use]
+    pub const fn obstacle(&self) -> Option<&Error> {
+        self.obstacle.as_ref()
+    }
+
     /// What to do now.
     pub fn step(&mut self, now: Timestamp) -> Step<'_> {
         self.step_toward(None, now)
@@ -119,31 +128,47 @@ impl Session {
     /// What to do now for an access token for this resource, beside the one of the login itself.
     ///
     /// # Errors
-    /// [`Misuse::Url`] when the resource is no absolute URI, or has a fragment.
+    /// [`Misuse::Url`] when the resource is no absolute URI, has a fragment, or is one too many
+    /// (32); [`Misuse::NotRenewable`] when there is no refresh token to ask with.
     ///
     /// See [RFC 8707 §2.2](https://www.rfc-editor.org/rfc/rfc8707#section-2.2).
     pub fn step_for(&mut self, resource: &str, now: Timestamp) -> Result<Step<'_>, Error> {
         check_resource(resource)?;
+        self.check_room(Some(resource), now)?;
         Ok(self.step_toward(Some(resource), now))
     }
 
+    /// Whether the login that is held can have a token for this resource.
+    pub(crate) fn check_room(&self, resource: Option<&str>, now: Timestamp) -> Result<(), Misuse> {
+        match (self.state.tokens(), resource) {
+            (Some(held), Some(resource)) => held.check_room(resource, now),
+            (Some(_) | None, Some(_) | None) => Ok(()),
+        }
+    }
+
     pub(crate) fn step_toward(&mut self, resource: Option<&str>, now: Timestamp) -> Step<'_> {
-        match self.plan(resource, now) {
-            Plan::Send(due) => {
-                if let Some((ticket, request)) = self.send(resource, due, now) {
-                    return Step::Send(ticket, request);
-                }
+        self.obstacle = None;
+        let mut plan = self.plan(resource, now);
+        if let Plan::Send(due) = plan {
+            match self.send(resource, due, now) {
+                Ok((ticket, request)) => return Step::Send(ticket, request),
+                Err(error) => self.obstacle = Some(error),
             }
+            self.state.set_back(now);
+            plan = self.plan(resource, now);
+        }
+        match plan {
             Plan::Expire => self.expire(),
             Plan::Wait(until) => return Step::Wait(until),
-            Plan::Use | Plan::Login => {}
+            Plan::Use | Plan::Login | Plan::Send(_) => {}
         }
         match &self.state {
             State::Unauthorized(state) => Step::Login(state.reason()),
             State::Authorized(state) | State::Refreshing(Refreshing { held: state, .. }) => {
                 match state.held_for(resource) {
+                    Some(tokens) if tokens.rejected => Step::Login(&Reason::TokenRejected),
                     Some(tokens) => {
-                        tokens.usable(now).map_or(Step::Login(&Reason::TokenRejected), Step::Use)
+                        tokens.usable(now).map_or(Step::Login(&Reason::TokenExpired), Step::Use)
                     }
                     None => Step::Login(&Reason::TokenExpired),
                 }
@@ -169,6 +194,7 @@ impl Session {
         if !self.is_current(&ticket) {
             return Ok(self.receive_late(&ticket, response, now));
         }
+        let of_resource = ticket.resource().is_some();
         let (client, state) = self.take();
         let received = match state {
             State::Refreshing(state) => state.receive(&client, response, now),
@@ -193,7 +219,7 @@ impl Session {
         };
         match received {
             Ok(authorized) => {
-                self.refresh_wanted = false;
+                self.refresh_wanted &= of_resource;
                 self.state = authorized.into();
                 Ok(Received::Applied)
             }
@@ -303,7 +329,7 @@ impl Session {
     }
 
     fn plan(&mut self, resource: Option<&str>, now: Timestamp) -> Plan {
-        let forced = self.refresh_wanted;
+        let forced = self.refresh_wanted && resource.is_none();
         let start = self.lease_start(now);
         match &self.state {
             State::Unauthorized(state) if state.renewal.is_none() => Plan::Login,
@@ -322,7 +348,7 @@ impl Session {
                 match (due > now, state.is_expired(now)) {
                     (true, true) if state.attempt.on_its_way => Plan::Wait(due),
                     (_, true) => Plan::Expire,
-                    (true, false) => Plan::Wait(due),
+                    (true, false) => Plan::Wait(due.min(state.expires_at)),
                     (false, false) => Plan::Send(due),
                 }
             }
@@ -375,7 +401,7 @@ impl Session {
         resource: Option<&str>,
         due: Timestamp,
         now: Timestamp,
-    ) -> Option<(Ticket, Request<Body>)> {
+    ) -> Result<(Ticket, Request<Body>), Error> {
         let (client, state) = self.take();
         let sent = match state {
             State::Unauthorized(state) => {
@@ -392,41 +418,36 @@ impl Session {
                 None => state.refresh(&client, now),
             }
             .map(|(request, state)| (request, state.into())),
-            State::Refreshing(state) => {
-                state.retry_due(&client, due, now).map(|(request, state)| (request, state.into()))
-            }
+            State::Refreshing(state) => state
+                .asking_for(resource, now)
+                .and_then(|state| state.retry_due(&client, due, now))
+                .map(|(request, state)| (request, state.into())),
             State::Authorizing(
                 Authorizing::AwaitingCallback(_) | Authorizing::AwaitingFragment(_),
             ) => Err(Failed::new(Misuse::UnfinishedLogin, state)),
         };
-        self.refresh_wanted = false;
         self.first_seen = None;
         match sent {
             Ok((request, state)) => {
                 self.state = state;
-                let ticket = self.ticket()?;
-                Some((ticket, request))
+                let ticket = self.ticket().ok_or(Misuse::NoRequest)?;
+                self.refresh_wanted &= ticket.resource().is_some();
+                Ok((ticket, request))
             }
-            Err(Failed { state, .. }) => {
+            Err(Failed { error, state }) => {
                 self.state = *state;
-                None
+                Err(error)
             }
         }
     }
 
     fn ticket(&self) -> Option<Ticket> {
-        let attempt = self.state.attempt()?;
-        Some(Ticket {
-            generation: self.state.identity().generation(),
-            attempt: attempt.number,
-            sent_at: attempt.sent_at,
-            deadline: attempt.deadline(),
-            asked: self.state.asked().cloned().unwrap_or_default(),
-        })
+        let (attempt, question) = (self.state.attempt()?, self.state.question()?);
+        Some(Ticket { question, attempt: attempt.number, deadline: attempt.deadline() })
     }
 
     fn is_current(&self, ticket: &Ticket) -> bool {
-        self.state.identity().generation() == ticket.generation
+        self.state.identity().generation() == ticket.question.asked_for
             && self
                 .state
                 .attempt()
@@ -440,11 +461,10 @@ impl Session {
         now: Timestamp,
     ) -> Received {
         let (client, state) = self.take();
-        let Ticket { generation, sent_at, ref asked, .. } = *ticket;
-        let late = state.receive_late(&client, generation, asked, sent_at, response, now);
+        let late = state.receive_late(&client, &ticket.question, response, now);
         let (state, received) = match late {
             Late::Wins(authorized) => {
-                self.refresh_wanted = false;
+                self.refresh_wanted &= ticket.resource().is_some();
                 (authorized.into(), Received::Applied)
             }
             Late::Yields(state) => (state, Received::Late(Vec::new())),

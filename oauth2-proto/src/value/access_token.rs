@@ -6,7 +6,7 @@ use core::fmt;
 use core::net::Ipv4Addr;
 
 use http::header::AUTHORIZATION;
-use http::{HeaderValue, Request, Uri};
+use http::{HeaderMap, HeaderValue, Request, Uri};
 use subtle::ConstantTimeEq;
 
 use crate::error::{Error, Malformed, Misuse, Problem, printable};
@@ -71,7 +71,12 @@ impl AccessToken {
     /// See [RFC 6750 §2.1](https://www.rfc-editor.org/rfc/rfc6750#section-2.1).
     pub fn attach<B>(&self, request: &mut Request<B>) -> Result<(), Error> {
         self.check(request.uri())?;
-        match request.headers_mut().try_insert(AUTHORIZATION, self.header.clone()) {
+        self.attach_header(request.headers_mut())
+    }
+
+    /// Puts the header field of a token that has been checked among others.
+    pub(crate) fn attach_header(&self, headers: &mut HeaderMap) -> Result<(), Error> {
+        match headers.try_insert(AUTHORIZATION, self.header.clone()) {
             Ok(_) => Ok(()),
             Err(_) => Err(Misuse::TooManyHeaders.into()),
         }

@@ -23,4 +23,4 @@ pub(crate) use resource_metadata::RESOURCE_METADATA;
 pub use resource_metadata::ResourceMetadata;
 pub(crate) use server_metadata::METADATA;
 pub use server_metadata::ServerMetadata;
-pub(crate) use token_answer::{Answer, Granted, SLOW_DOWN, extra};
+pub(crate) use token_answer::{Answer, Granted, SLOW_DOWN, Text, extra};

@@ -248,7 +248,7 @@ pub(crate) fn extra<T: DeserializeOwned>(extras: &str, name: &str) -> Option<T> 
 }
 
 /// A JSON string, borrowed from the input where it has no escapes.
-struct Text<'a>(Cow<'a, str>);
+pub(crate) struct Text<'a>(pub(crate) Cow<'a, str>);
 
 impl<'de> Deserialize<'de> for Text<'de> {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
