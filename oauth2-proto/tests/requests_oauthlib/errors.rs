@@ -5,6 +5,7 @@ use oauth2_proto::{
     Challenge, Client, Error, Expired, Failed, Insufficient, Misuse, Outage, Problem, Server,
     StepUp,
 };
+use serde_json::json;
 
 use crate::support::{
     NOW, REDIRECT_URI, TOKENS, after, answer, authorized, client, receive, refreshing, rng,
@@ -116,6 +117,23 @@ fn a_server_that_is_down_is_unavailable_in_whatever_words_it_says_so() {
     }
     let Error::Unavailable(unavailable) = failed(503, "").error else { panic!("it is down") };
     assert!(matches!(unavailable.cause(), Outage::Status(_)));
+}
+
+// Row 56
+#[test]
+fn an_error_that_is_an_object_is_named_where_the_server_is_known_for_it() {
+    let body = r#"{"error":{"message":"Invalid verification code","type":"OAuthException",
+        "code":100,"fbtrace_id":"x"}}"#;
+    // Without knowing it, this is an answer that nobody can read.
+    assert_eq!(*problem(&failed(400, body).error), Problem::Member("error"));
+    let facebook = json!({ "error_detectors": [{
+        "pointer": "/error", "code": ["/error/type"], "description": ["/error/message"],
+    }] });
+    let client = client().with_dialect(serde_json::from_value(facebook).unwrap());
+    let failed = receive(&client, &answer(400, body)).unwrap_err();
+    let Error::Denied(denied) = failed.error else { panic!("the server said no") };
+    assert_eq!(denied.error(), "OAuthException");
+    assert_eq!(denied.description(), Some("Invalid verification code"));
 }
 
 // Row 57

@@ -6,6 +6,7 @@ use oauth2_proto::{
     Authentication, Authorized, Body, Callback, Client, Error, Expired, Misuse, Problem, Server,
     TokenRecord,
 };
+use serde_json::json;
 
 use crate::support::{
     NOW, TOKENS, after, answer, authorized, begin, body, client, pending, receive, rng, server,
@@ -167,4 +168,9 @@ fn an_unknown_token_type_is_an_error_only_when_the_token_is_used() {
     let missing = receive(&client(), &answer(200, r#"{"access_token":"a"}"#)).unwrap_err();
     let Error::Malformed(malformed) = missing.error else { panic!("it has no type") };
     assert_eq!(*malformed.problem(), Problem::MemberMissing("token_type"));
+    // A server that leaves the type out says so nowhere; its dialect does.
+    let usual = serde_json::from_value(json!({ "default_token_type": "Bearer" })).unwrap();
+    let client = client().with_dialect(usual);
+    let login = receive(&client, &answer(200, r#"{"access_token":"a"}"#)).unwrap();
+    assert_eq!(login.token(NOW).unwrap().token_type(), "Bearer");
 }

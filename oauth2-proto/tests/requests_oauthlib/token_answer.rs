@@ -2,6 +2,7 @@
 
 use http::StatusCode;
 use oauth2_proto::{Authorized, Error, Outage, Problem};
+use serde_json::json;
 
 use crate::support::{NOW, SCOPE, TOKENS, after, answer, authorized, client, receive, redeem};
 
@@ -48,6 +49,24 @@ fn the_content_type_is_not_asked_about() {
     }
 }
 
+/// What a client with this dialect makes of an answer.
+#[track_caller]
+fn heard(dialect: serde_json::Value, body: &str) -> Authorized {
+    let client = client().with_dialect(serde_json::from_value(dialect).expect("a dialect"));
+    receive(&client, &answer(200, body)).expect("its dialect accepts it")
+}
+
+// Row 44c
+#[test]
+fn a_form_is_read_where_the_server_is_known_for_it() {
+    let form = "access_token=a&token_type=bearer&expires_in=60&scope=read+write";
+    assert_eq!(*problem(&refused(200, form)), Problem::Json);
+    let login = heard(json!({ "answer_format": "any" }), form);
+    assert_eq!(login.token(NOW).unwrap().expose(), "a");
+    assert_eq!(login.expires_at(), Some(after(60)));
+    assert_eq!(login.scope().as_str(), "read write");
+}
+
 // Row 44d
 #[test]
 fn json_that_is_no_object_is_an_error_like_any_other() {
@@ -78,6 +97,20 @@ fn an_answer_has_a_size_limit() {
     assert!(receive(&generous, &answer(200, long)).is_ok());
 }
 
+// Row 45
+#[test]
+fn a_scope_is_a_text_and_a_list_or_commas_where_the_server_is_known_for_it() {
+    assert_eq!(granted(r#","scope":"a b""#).scope().as_str(), "a b");
+    assert_eq!(granted(r#","scope":null"#).scope().as_str(), SCOPE);
+    assert_eq!(granted(r#","scope":"a,b""#).scope().iter().count(), 1);
+    let commas = r#"{"access_token":"a","token_type":"Bearer","scope":"a,b"}"#;
+    let login = heard(json!({ "granted_scope": { "separated": "," } }), commas);
+    assert_eq!(login.scope().as_str(), "a b");
+    let list = r#"{"access_token":"a","token_type":"Bearer","scope":["a","b"]}"#;
+    assert_eq!(*problem(&refused(200, list)), Problem::Member("scope"));
+    assert_eq!(heard(json!({ "granted_scope": "array" }), list).scope().as_str(), "a b");
+}
+
 // Row 46
 #[test]
 fn a_lifetime_is_read_in_every_spelling_of_its_number() {
@@ -91,6 +124,9 @@ fn a_lifetime_is_read_in_every_spelling_of_its_number() {
     let none = granted(r#","expires_in":0"#);
     assert_eq!(none.expires_at(), Some(NOW));
     assert!(none.token(NOW).is_none());
+    let zero = r#"{"access_token":"a","token_type":"Bearer","expires_in":0}"#;
+    let never = heard(json!({ "zero_lifetime": "never" }), zero);
+    assert!(never.token(after(1_000_000)).is_some());
 }
 
 // Row 47
@@ -105,6 +141,11 @@ fn a_lifetime_counts_from_the_moment_of_sending() {
     let login = granted(r#","expires_in":60,"expires_at":1900000000"#);
     assert_eq!(login.expires_at(), Some(after(60)));
     assert_eq!(login.extra::<u64>("expires_at"), Some(1_900_000_000));
+    // Unless the server is known for it.
+    let moment = json!({ "lifetime_members": [{ "name": "expires_at", "unit": "unix_seconds" }] });
+    let body =
+        r#"{"access_token":"a","token_type":"Bearer","expires_in":60,"expires_at":1700000500}"#;
+    assert_eq!(heard(moment, body).expires_at(), Some(after(500)));
 }
 
 // Row 48, E7

@@ -13,6 +13,7 @@ use oauth2_proto::{
     Authenticate, Authentication, Body, Client, ClientRequest, Error, Hook, Misuse, Refresh,
     RequestKind, Timestamp,
 };
+use serde_json::json;
 
 use crate::support::{
     CODE, NOW, TOKENS, after, answer, authorized, body, client, code, form, redeem, refreshing,
@@ -229,6 +230,34 @@ fn id_and_secret_are_form_encoded_in_any_script() {
     let raw = Authentication::DangerousRawLatin1Basic("p:ä%+ /".into());
     let raw = Client::new("cid", server()).with_authentication(raw);
     assert_eq!(authorization(&service(&raw)), Some("Basic Y2lkOnA65CUrIC8="));
+}
+
+/// A client of a server that wants its token requests like this.
+fn speaking(format: &str) -> Client {
+    let dialect = json!({ "token_request": { "format": format } });
+    post("s").with_dialect(serde_json::from_value(dialect).expect("a dialect"))
+}
+
+// Row 40
+#[test]
+fn a_server_that_wants_a_get_request_is_told_so_dangerously() {
+    let request = service(&speaking("dangerous_get"));
+    assert_eq!((request.method(), body(&request)), (&Method::GET, ""));
+    assert_eq!(
+        request.uri(),
+        "https://as.example/token?grant_type=client_credentials&client_id=s6BhdRkqt3&client_secret=s"
+    );
+}
+
+// Row 41
+#[test]
+fn a_server_that_wants_everything_in_the_query_is_told_so_dangerously() {
+    let request = service(&speaking("dangerous_query"));
+    assert_eq!((request.method(), body(&request)), (&Method::POST, ""));
+    assert_eq!(
+        request.uri(),
+        "https://as.example/token?grant_type=client_credentials&client_id=s6BhdRkqt3&client_secret=s"
+    );
 }
 
 // Row 42
