@@ -3,8 +3,8 @@
 use alloc::string::String;
 use core::fmt;
 
-use super::authorized::MOST_RESOURCES;
 use super::token_request::is_token_parameter;
+use super::tokens::MOST_RESOURCES;
 use super::{Authorized, ForResource, Renewal, Tokens};
 use crate::client::{Params, check_resource};
 use crate::error::Misuse;

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
-use super::super::authorized::MOST_RESOURCES;
+use super::super::tokens::MOST_RESOURCES;
 use super::super::{
     Asked, Attempt, Authorized, ForResource, Login, Refreshing, Renewal, Setbacks, Tokens,
 };
