@@ -143,9 +143,10 @@ fn a_callback_without_a_code_is_malformed() {
     for code in ["", "code=&"] {
         let error = refusal(&pending, &client, &format!("{code}state={}", state(&query)));
         assert_eq!(*problem(&error), Problem::CodeMissing);
-        assert_eq!(
-            error.to_string(),
-            "the authorization server sent a callback with neither code nor error"
+        assert!(
+            error.to_string().starts_with(
+                "the authorization server sent a callback with neither code nor error"
+            )
         );
     }
 }

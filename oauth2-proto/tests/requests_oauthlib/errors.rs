@@ -175,7 +175,9 @@ fn an_expired_token_is_not_attached() {
 #[test]
 fn a_token_without_a_type_is_refused_by_name() {
     let error = failed(200, r#"{"access_token":"a"}"#).error;
-    assert_eq!(error.to_string(), "the token endpoint's answer lacks the member token_type");
+    assert!(
+        error.to_string().starts_with("the token endpoint's answer lacks the member token_type")
+    );
 }
 
 // E18

@@ -7,7 +7,9 @@ use http::{HeaderValue, Request, Response};
 use oauth2_proto::{Body, Client, Error, Hook, Reason, RequestKind, State};
 use serde_json::{Value, json};
 
-use crate::support::{NOW, TOKENS, answer, authorized, body, client, receive, redeem, refreshing};
+use crate::support::{
+    NOW, TOKENS, after, answer, authorized, body, client, receive, redeem, refreshing,
+};
 
 /// Writes down what it was called for, and leaves a mark on requests of one kind.
 #[derive(Debug)]

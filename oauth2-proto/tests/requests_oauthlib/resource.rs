@@ -160,11 +160,10 @@ fn an_unknown_token_type_is_an_error_only_when_the_token_is_used() {
     let token = login.token(NOW).unwrap();
     assert_eq!(token.token_type(), "example");
     let error = token.attach(&mut request(Method::GET, API, "")).unwrap_err();
-    assert_eq!(
-        error.to_string(),
+    assert!(error.to_string().starts_with(
         "the authorization server issued a token of type example, and only bearer tokens can be \
          attached"
-    );
+    ));
     let missing = receive(&client(), &answer(200, r#"{"access_token":"a"}"#)).unwrap_err();
     let Error::Malformed(malformed) = missing.error else { panic!("it has no type") };
     assert_eq!(*malformed.problem(), Problem::MemberMissing("token_type"));

@@ -153,7 +153,9 @@ fn a_lifetime_counts_from_the_moment_of_sending() {
 fn an_access_token_is_there_and_is_not_empty() {
     let error = refused(200, r#"{"token_type":"Bearer"}"#);
     assert_eq!(*problem(&error), Problem::MemberMissing("access_token"));
-    assert_eq!(error.to_string(), "the token endpoint's answer lacks the member access_token");
+    assert!(
+        error.to_string().starts_with("the token endpoint's answer lacks the member access_token")
+    );
     let error = refused(200, r#"{"access_token":"","token_type":"Bearer"}"#);
     assert_eq!(*problem(&error), Problem::Member("access_token"));
 }
