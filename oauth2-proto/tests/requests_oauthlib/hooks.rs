@@ -36,12 +36,12 @@ impl Hook for Witness {
         *request.body_mut() = Body::from(form);
     }
 
-    fn answer(&self, kind: RequestKind, answer: &mut Response<zeroize::Zeroizing<Vec<u8>>>) {
+    fn answer(&self, kind: RequestKind, answer: &mut Response<Body>) {
         self.seen.lock().unwrap().push(Call(self.name, Message::Answer, kind));
         // `token_type` is missing from what this server says.
-        let text = core::str::from_utf8(answer.body()).unwrap();
+        let text = core::str::from_utf8(answer.body().as_ref()).unwrap();
         let text = text.replace("{\"t\":", "{\"token_type\":\"Bearer\",\"access_token\":");
-        *answer.body_mut() = zeroize::Zeroizing::new(text.into_bytes());
+        *answer.body_mut() = Body::from(text);
     }
 }
 

@@ -119,6 +119,11 @@ fn a_lifetime_is_read_in_every_spelling_of_its_number() {
         assert_eq!(login.expires_at(), Some(after(3600)), "{spelling}");
     }
     assert_eq!(granted(r#","expires_in":null"#).expires_at(), None);
+    // A fraction is cut off where the server is known for it.
+    let fraction = r#"{"access_token":"a","token_type":"Bearer","expires_in":3600.9}"#;
+    assert_eq!(*problem(&refused(200, fraction)), Problem::Member("expires_in"));
+    let seconds = json!({ "lifetime_members": [{ "name": "expires_in", "unit": "seconds" }] });
+    assert_eq!(heard(seconds, fraction).expires_at(), Some(after(3600)));
     // RFC 6749 §5.1: zero seconds are zero seconds. The token that does not expire is the
     // provider's own idea, and said of that provider.
     let none = granted(r#","expires_in":0"#);
