@@ -51,10 +51,8 @@ fn refused(callback: &str) -> Error {
 }
 
 fn problem(error: &Error) -> &Problem {
-    match error {
-        Error::Malformed(malformed) => malformed.problem(),
-        other => panic!("{other:?}, not malformed"),
-    }
+    let Error::Malformed(malformed) = error else { panic!("{error:?}, not malformed") };
+    malformed.problem()
 }
 
 #[test]

@@ -89,10 +89,12 @@ impl Code {
     ///
     /// See [RFC 8707 §2.2](https://www.rfc-editor.org/rfc/rfc8707#section-2.2).
     pub fn narrow_to(&mut self, resource: &str) -> Result<(), Misuse> {
-        if !self.resources.iter().any(|own| own == resource) {
+        let is_other = |added: &Added| matches!(added, Added::Resource(own) if own != resource);
+        let is_it = |added: &Added| matches!(added, Added::Resource(own) if own == resource);
+        if !self.added.iter().any(is_it) {
             return Err(Misuse::Url("resource", "is not one that the login was begun with"));
         }
-        self.resources.retain(|own| own == resource);
+        self.added.retain(|added| !is_other(added));
         Ok(())
     }
 
