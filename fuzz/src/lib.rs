@@ -15,6 +15,8 @@
 
 pub mod callback;
 pub mod challenge;
+#[cfg(feature = "providers")]
+pub mod dialect;
 mod scenario;
 pub mod session;
 pub mod stored_state;
