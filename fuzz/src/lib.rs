@@ -17,6 +17,8 @@ pub mod callback;
 pub mod challenge;
 #[cfg(feature = "providers")]
 pub mod dialect;
+pub mod messages;
+pub mod metadata;
 mod scenario;
 pub mod session;
 pub mod stored_state;

@@ -20,7 +20,7 @@ pub(super) const STATE: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
 const TOKENS: &str = r#"{"access_token":"access","token_type":"Bearer","expires_in":3600,"refresh_token":"refresh"}"#;
 
 /// Randomness that is none: 0, 1, 2 …
-struct Counting(u8);
+pub(super) struct Counting(pub(super) u8);
 
 impl TryRng for Counting {
     type Error = Infallible;

@@ -23,22 +23,27 @@ pub mod dialect {
 }
 
 pub use client::{
-    Authenticate, Authentication, AuthorizationRequest, Client, ClientRequest, Dialect, Hook,
-    RequestKind, Server,
+    Authenticate, Authentication, AuthorizationRequest, AwaitingIntrospection, AwaitingRevocation,
+    Client, ClientRegistration, ClientRequest, Deregistering, Dialect, Hook, Introspection,
+    Management, Managing, RegisteredClient, Registering, RequestKind, Server,
 };
 pub use coordinator::{Ask, Coordinator, Effect, Given, Swapped, Unknown, Version};
 pub use error::{
-    Denied, Diagnostics, Error, Expired, Forged, Malformed, Misuse, Outage, Problem, Reason,
-    Unavailable,
+    Denied, Diagnostics, Error, Expired, Forged, Malformed, Mismatch, Misuse, Outage, Problem,
+    Reason, UnacceptedOrigin, Unavailable, UnusableUrl,
 };
 pub use machine::{
-    Authorized, Authorizing, AwaitingCallback, AwaitingFragment, AwaitingToken, AwaitingUserCode,
-    ClientCredentialsRequest, Code, DeviceAuthorizationRequest, Failed, LegacyImplicitRequest,
-    Polled, Polling, Refresh, Refreshing, State, TokenExchange, TokenRequest, Unauthorized,
+    Authorized, Authorizing, AwaitingCallback, AwaitingFragment, AwaitingRequestUri, AwaitingToken,
+    AwaitingUserCode, ClientCredentialsRequest, Code, DeviceAuthorizationRequest, Discovery,
+    Failed, Insufficient, LegacyImplicitRequest, Polled, Polling, Refresh, Refreshing,
+    ResourceDiscovery, State, StepUp, TokenExchange, TokenRecord, TokenRequest, Unauthorized,
+    Undiscovered,
 };
 pub use session::{Challenged, Lost, Received, Session, Step, Ticket};
-pub use value::{AccessToken, Body, Generation, LoginId, Scope, Secret, Seed, Timestamp};
-pub use wire::{Callback, Challenge};
+pub use value::{
+    AccessToken, Body, Generation, LearntUrl, LoginId, Origins, Scope, Secret, Seed, Timestamp,
+};
+pub use wire::{Callback, Challenge, ResourceMetadata, ServerMetadata};
 
 #[cfg(doc)]
 #[doc = include_str!("../docs/guide.md")]
@@ -48,6 +53,9 @@ pub mod guide {
 
     #[doc = include_str!("../docs/performance.md")]
     pub mod performance {}
+
+    #[doc = include_str!("../docs/presentation.md")]
+    pub mod presentation {}
 
     #[doc = include_str!("../docs/servers.md")]
     pub mod servers {}

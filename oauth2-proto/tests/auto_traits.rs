@@ -6,11 +6,15 @@ use core::hash::Hash;
 
 use oauth2_proto::{
     AccessToken, Ask, Authentication, AuthorizationRequest, Authorized, Authorizing,
-    AwaitingCallback, AwaitingToken, Body, Callback, Challenge, Challenged, Client,
-    ClientCredentialsRequest, Code, Coordinator, Denied, Diagnostics, Effect, Error, Expired,
-    Failed, Forged, Generation, Given, LoginId, Lost, Malformed, Misuse, Outage, Problem, Reason,
-    Received, Refreshing, Scope, Secret, Seed, Server, Session, State, Step, Swapped, Ticket,
-    Timestamp, Unauthorized, Unavailable, Unknown, Version,
+    AwaitingCallback, AwaitingIntrospection, AwaitingRequestUri, AwaitingRevocation, AwaitingToken,
+    Body, Callback, Challenge, Challenged, Client, ClientCredentialsRequest, ClientRegistration,
+    Code, Coordinator, Denied, Deregistering, Diagnostics, Discovery, Effect, Error, Expired,
+    Failed, Forged, Generation, Given, Insufficient, Introspection, LearntUrl, LoginId, Lost,
+    Malformed, Management, Managing, Mismatch, Misuse, Origins, Outage, Problem, Reason, Received,
+    Refreshing, RegisteredClient, Registering, ResourceDiscovery, ResourceMetadata, Scope, Secret,
+    Seed, Server, ServerMetadata, Session, State, Step, StepUp, Swapped, Ticket, Timestamp,
+    TokenRecord, UnacceptedOrigin, Unauthorized, Unavailable, Undiscovered, Unknown, UnusableUrl,
+    Version,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -26,16 +30,22 @@ fn every_type_can_be_sent_shared_moved_and_kept() {
     is_free::<Authorized>();
     is_free::<Authorizing>();
     is_free::<AwaitingCallback>();
+    is_free::<AwaitingIntrospection>();
+    is_free::<AwaitingRequestUri>();
+    is_free::<AwaitingRevocation>();
     is_free::<AwaitingToken>();
     is_free::<Body>();
     is_free::<Callback<'static>>();
     is_free::<Challenge>();
     is_free::<Challenged>();
     is_free::<Client>();
+    is_free::<ClientRegistration>();
     is_free::<Code>();
     is_free::<Coordinator>();
     is_free::<Denied>();
+    is_free::<Deregistering>();
     is_free::<Diagnostics>();
+    is_free::<Discovery>();
     is_free::<Effect<'static>>();
     is_free::<Error>();
     is_free::<Expired>();
@@ -43,29 +53,46 @@ fn every_type_can_be_sent_shared_moved_and_kept() {
     is_free::<Forged>();
     is_free::<Generation>();
     is_free::<Given<'static>>();
+    is_free::<Insufficient>();
+    is_free::<Introspection>();
+    is_free::<LearntUrl>();
     is_free::<LoginId>();
     is_free::<Lost>();
     is_free::<Malformed>();
+    is_free::<Management<'static>>();
+    is_free::<Managing>();
+    is_free::<Mismatch>();
     is_free::<Misuse>();
+    is_free::<Origins>();
     is_free::<Outage>();
     is_free::<Problem>();
     is_free::<Reason>();
     is_free::<Received>();
     is_free::<Refreshing>();
+    is_free::<RegisteredClient>();
+    is_free::<Registering>();
+    is_free::<ResourceDiscovery>();
+    is_free::<ResourceMetadata>();
     is_free::<Scope>();
     is_free::<Secret>();
     is_free::<Seed>();
     is_free::<Server>();
+    is_free::<ServerMetadata>();
     is_free::<Session>();
     is_free::<State>();
     is_free::<Step<'static>>();
+    is_free::<StepUp>();
     is_free::<Swapped>();
     is_free::<Ticket>();
     is_free::<Timestamp>();
+    is_free::<TokenRecord>();
     is_free::<ClientCredentialsRequest<'static>>();
+    is_free::<UnacceptedOrigin>();
     is_free::<Unauthorized>();
     is_free::<Unavailable>();
+    is_free::<Undiscovered>();
     is_free::<Unknown>();
+    is_free::<UnusableUrl>();
     is_free::<Version>();
 }
 

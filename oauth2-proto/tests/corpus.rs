@@ -45,6 +45,16 @@ fn dialects_make_no_token_up() {
 }
 
 #[test]
+fn messages_around_a_login_keep_their_promises() {
+    replay("messages", bodies::messages::run);
+}
+
+#[test]
+fn metadata_keeps_its_promises() {
+    replay("metadata", bodies::metadata::run);
+}
+
+#[test]
 fn stored_states_keep_their_promises() {
     replay("stored_state", bodies::stored_state::run);
 }

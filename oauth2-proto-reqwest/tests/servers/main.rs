@@ -11,11 +11,13 @@
 )]
 
 mod browser;
+mod certificate;
 mod chromium;
 mod feature;
 #[path = "../../examples/login/server.rs"]
 #[expect(dead_code, reason = "it can do more than is needed here")]
 mod in_process;
+mod jwt;
 mod page;
 mod process;
 mod registered;

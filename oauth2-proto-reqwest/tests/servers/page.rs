@@ -7,29 +7,32 @@ use oauth2_proto_reqwest::reqwest::Url;
 #[derive(Debug, Default)]
 pub(crate) struct Page {
     pub(crate) forms: Vec<Form>,
+    buttons: Vec<Button>,
     /// Where the links go, by their text.
-    pub(crate) links: Vec<(String, String)>,
+    links: Vec<(String, String)>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Form {
-    pub(crate) action: Option<String>,
+    id: Option<String>,
+    action: Option<String>,
     pub(crate) fields: Vec<Field>,
-    pub(crate) buttons: Vec<Button>,
 }
 
 #[derive(Debug)]
 pub(crate) struct Field {
     pub(crate) name: String,
     pub(crate) value: String,
-    pub(crate) kind: String,
+    kind: String,
 }
 
 #[derive(Debug)]
 pub(crate) struct Button {
+    /// Which form it submits.
+    form: Option<usize>,
     pub(crate) name: Option<String>,
     pub(crate) value: String,
-    pub(crate) label: String,
+    label: String,
 }
 
 impl Page {
@@ -45,8 +48,7 @@ impl Page {
                 }
                 Token::EndTag(tag) => match &**tag.name {
                     b"button" => {
-                        let form = page.forms.last_mut();
-                        if let Some(button) = form.and_then(|form| form.buttons.last_mut()) {
+                        if let Some(button) = page.buttons.last_mut() {
                             button.label = text.trim().to_owned();
                         }
                     }
@@ -72,17 +74,25 @@ impl Page {
         match &**tag.name {
             b"a" => self.links.extend(attribute("href").map(|to| (String::new(), to))),
             b"form" => {
-                self.forms.push(Form { action: attribute("action"), ..Form::default() });
+                let (id, action) = (attribute("id"), attribute("action"));
+                self.forms.push(Form { id, action, fields: Vec::new() });
             }
             b"button" | b"input" => {
-                let Some(form) = self.forms.last_mut() else { return };
                 let is_button = &**tag.name == b"button";
                 let kind = attribute("type");
                 let kind = kind.as_deref().unwrap_or(if is_button { "submit" } else { "text" });
                 let (name, value) = (attribute("name"), attribute("value").unwrap_or_default());
-                if kind == "submit" {
-                    form.buttons.push(Button { name, label: value.clone(), value });
-                } else if let (Some(name), false) = (name, is_button) {
+                if is_button || kind == "submit" {
+                    // Its form may be elsewhere, named by its id.
+                    let form = match attribute("form") {
+                        Some(id) => {
+                            self.forms.iter().position(|form| form.id.as_ref() == Some(&id))
+                        }
+                        None => self.forms.len().checked_sub(1),
+                    };
+                    let form = form.filter(|_| kind == "submit");
+                    self.buttons.push(Button { form, name, label: value.clone(), value });
+                } else if let (Some(name), Some(form)) = (name, self.forms.last_mut()) {
                     form.fields.push(Field { name, value, kind: kind.to_owned() });
                 }
             }
@@ -92,9 +102,15 @@ impl Page {
 
     /// The form with a button of this label, and that button.
     pub(crate) fn button(&self, label: &str) -> Option<(&Form, &Button)> {
-        self.forms.iter().find_map(|form| {
-            Some((form, form.buttons.iter().find(|button| button.label == label)?))
-        })
+        let button = self.buttons.iter().find(|button| button.label == label)?;
+        Some((&self.forms[button.form?], button))
+    }
+
+    /// The form that asks for what is typed into a field of this kind, and its first button.
+    pub(crate) fn asking_for(&self, is_asked: impl Fn(&Field) -> bool) -> Option<(&Form, &Button)> {
+        let asking = self.forms.iter().position(|form| form.fields.iter().any(&is_asked))?;
+        let button = self.buttons.iter().find(|button| button.form == Some(asking))?;
+        Some((&self.forms[asking], button))
     }
 
     /// Where the link with this text goes.
@@ -104,12 +120,18 @@ impl Page {
     }
 }
 
-impl Form {
-    /// Whether a person logs in with this form.
-    pub(crate) fn asks_for_password(&self) -> bool {
-        self.fields.iter().any(|field| field.kind == "password")
+impl Field {
+    pub(crate) fn is_password(&self) -> bool {
+        self.kind == "password"
     }
 
+    /// Whether a person can see it and write into it.
+    pub(crate) fn is_text(&self, name: &str) -> bool {
+        self.kind == "text" && self.name == name
+    }
+}
+
+impl Form {
     /// Where the form goes, on a page at `base`.
     pub(crate) fn target(&self, base: &Url) -> Url {
         base.join(self.action.as_deref().unwrap_or_default()).unwrap()

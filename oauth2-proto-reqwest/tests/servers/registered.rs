@@ -3,6 +3,9 @@
 
 use serde_json::{Value, json};
 
+use crate::certificate::{CERTIFICATES, CLIENT};
+use crate::jwt;
+
 /// The person's name and password, everywhere.
 pub(crate) const USER: &str = "alice";
 pub(crate) const PASSWORD: &str = "through the looking-glass";
@@ -49,33 +52,91 @@ pub(crate) const SERVICE: Registered = Registered {
     grant: "client_credentials",
 };
 
+/// As `RESERVED`, for servers that do not decode: without a colon, which would end the id.
+pub(crate) const RAW: Registered = Registered { id: "raw", ..RESERVED };
+pub(crate) const SECRET_JWT: Registered = Registered {
+    id: "secret-jwt",
+    secret: Some("the-secret-of-a-web-site-that-signs-with-it"),
+    authentication: "client_secret_jwt",
+    grant: "authorization_code",
+};
+pub(crate) const KEY_JWT: Registered = Registered {
+    id: "key-jwt",
+    secret: None,
+    authentication: "private_key_jwt",
+    grant: "authorization_code",
+};
+pub(crate) const CERTIFICATE: Registered =
+    Registered { id: "certificate", authentication: "tls_client_auth", ..PUBLIC };
+pub(crate) const SELF_SIGNED: Registered =
+    Registered { id: "self-signed", authentication: "self_signed_tls_client_auth", ..PUBLIC };
+pub(crate) const LEGACY: Registered = Registered { id: "legacy", grant: "password", ..BASIC };
+pub(crate) const PAGE: Registered = Registered { id: "page", grant: "implicit", ..PUBLIC };
+pub(crate) const HYBRID: Registered = Registered { id: "hybrid", grant: HYBRID_GRANT, ..BASIC };
+pub(crate) const DEVICE: Registered = Registered { id: "device", grant: DEVICE_GRANT, ..PUBLIC };
+
+/// OpenID Connect has no grant of this name: it is code and implicit in one.
+pub(crate) const HYBRID_GRANT: &str = "hybrid";
+pub(crate) const DEVICE_GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
+
 /// All of them.
-pub(crate) const CLIENTS: [Registered; 6] = [PUBLIC, BROWSER, BASIC, RESERVED, POST, SERVICE];
+pub(crate) const CLIENTS: [Registered; 15] = [
+    PUBLIC,
+    BROWSER,
+    BASIC,
+    RESERVED,
+    POST,
+    SERVICE,
+    RAW,
+    SECRET_JWT,
+    KEY_JWT,
+    CERTIFICATE,
+    SELF_SIGNED,
+    LEGACY,
+    PAGE,
+    HYBRID,
+    DEVICE,
+];
+
+impl Registered {
+    /// Where it has a key of its own, what that is verified with.
+    pub(crate) fn jwks(&self) -> Option<Value> {
+        match self.authentication {
+            "private_key_jwt" => Some(jwt::keys()),
+            "self_signed_tls_client_auth" => Some(CERTIFICATES.keys()),
+            _ => None,
+        }
+    }
+}
 
 /// The settings that the servers' own scripts read.
-pub(crate) fn settings(redirect_uris: &[String]) -> Value {
-    let client = |it: &Registered| {
+pub(crate) fn settings(
+    redirect_uris: &[String],
+    registered: fn(&Registered) -> Option<Registered>,
+) -> Value {
+    let client = |it: Registered| {
         json!({
             "id": it.id,
             "secret": it.secret,
             "authentication": it.authentication,
             "grant": it.grant,
+            "jwks": it.jwks(),
         })
     };
     json!({
         "user": USER,
         "password": PASSWORD,
         "redirect_uris": redirect_uris,
-        "clients": CLIENTS.iter().map(client).collect::<Vec<_>>(),
-        "resource": RESOURCE,
+        "clients": CLIENTS.iter().filter_map(registered).map(client).collect::<Vec<_>>(),
+        "tls": CERTIFICATES.settings(),
+        "certified_client": CLIENT,
+        "resources": [RESOURCE, OTHER_RESOURCE],
         "initial_access_token": INITIAL_ACCESS_TOKEN,
-        "device_code_lifetime": DEVICE_CODE_LIFETIME,
     })
 }
 
-/// The protected resource that tokens may be asked for.
+/// The protected resources that tokens may be asked for.
 pub(crate) const RESOURCE: &str = "https://api.example/";
+pub(crate) const OTHER_RESOURCE: &str = "https://other-api.example/";
 /// What allows somebody to register a client, where that is restricted.
 pub(crate) const INITIAL_ACCESS_TOKEN: &str = "may-register";
-/// How long a person has to enter a user code, in seconds.
-const DEVICE_CODE_LIFETIME: u32 = 60;

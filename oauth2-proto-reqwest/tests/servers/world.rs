@@ -6,13 +6,16 @@ use std::time::UNIX_EPOCH;
 use http::{Request, Response, StatusCode};
 use oauth2_proto::agent::Host;
 use oauth2_proto::{
-    Authentication, Authorized, AwaitingToken, Body, Callback, Client, Code, Error, Server, State,
-    Timestamp,
+    Authentication, AuthorizationRequest, Authorized, AwaitingToken, Body, Client, Code, Error,
+    Server, State, Timestamp,
 };
 use oauth2_proto_hyper::HyperHost;
+use oauth2_proto_reqwest::reqwest::Url;
 use oauth2_proto_reqwest::{ReqwestHost, reqwest};
 
-use crate::browser::{Browser, Decision};
+use crate::browser::{Browser, Decision, End};
+use crate::certificate::CERTIFICATES;
+use crate::jwt::Assertion;
 use crate::registered::{REDIRECT_URI, Registered};
 use crate::server::{self, Pages, Running};
 
@@ -21,6 +24,8 @@ use crate::server::{self, Pages, Running};
 pub(crate) struct World {
     pub(crate) server: Arc<Running>,
     adapter: Adapter,
+    /// Where its clients send to.
+    endpoints: String,
 }
 
 #[derive(Clone)]
@@ -47,7 +52,8 @@ impl World {
     pub(crate) async fn start(name: &str) -> Option<Self> {
         let adapter = Adapter::Reqwest(ReqwestHost::new(builder()).unwrap());
         let server = Arc::new(server::start(name).await?);
-        Some(Self { server, adapter })
+        let endpoints = server.origin.clone();
+        Some(Self { server, adapter, endpoints })
     }
 
     /// The same server by way of the other adapter.
@@ -55,29 +61,68 @@ impl World {
         Self { adapter: Adapter::Hyper(Arc::new(HyperHost::new().unwrap())), ..self }
     }
 
-    /// A client of this server, if it is registered there. It knows the issuer, and insists on `iss`
-    /// where that is announced.
+    /// The same server, to which this certificate is shown, where it asks for one; else why not.
+    pub(crate) fn over_mutual_tls(self, certificate: &str) -> Result<Self, &'static str> {
+        let endpoints = self.server.mutual_tls.clone()?;
+        let identity = reqwest::Identity::from_pem(certificate.as_bytes()).unwrap();
+        let authority = reqwest::Certificate::from_pem(CERTIFICATES.authority.as_bytes()).unwrap();
+        let builder = builder().tls_certs_only([authority]).identity(identity);
+        let adapter = Adapter::Reqwest(ReqwestHost::new(builder).unwrap());
+        Ok(Self { adapter, endpoints, ..self })
+    }
+
+    /// A client of this server, if it is registered there.
     pub(crate) fn client(&self, registered: &Registered) -> Option<Client> {
+        self.client_of(registered, self.endpoints())
+    }
+
+    /// The same client, not insisting on `iss`.
+    pub(crate) fn lenient_client(&self, registered: &Registered) -> Option<Client> {
+        let issuer = self.server.issuer.as_deref()?;
+        self.client_of(registered, self.endpoints_alone().with_issuer(issuer))
+    }
+
+    fn client_of(&self, registered: &Registered, server: Server) -> Option<Client> {
         let registered = (self.server.registered)(registered)?;
-        let client = Client::new(registered.id, self.endpoints());
-        let Some(secret) = registered.secret else { return Some(client) };
+        let client = Client::new(registered.id, server);
+        let secret = registered.secret.unwrap_or_default();
         Some(client.with_authentication(match registered.authentication {
+            // RFC 8705 §2: the certificate says who it is, and is the HTTP client's.
+            "none" | "tls_client_auth" | "self_signed_tls_client_auth" => Authentication::None,
+            "client_secret_basic" => Authentication::Basic(secret.into()),
             "client_secret_post" => Authentication::Post(secret.into()),
-            _ => Authentication::Basic(secret.into()),
+            "client_secret_jwt" => Authentication::Custom(Arc::new(Assertion::by_secret(secret))),
+            "private_key_jwt" => Authentication::Custom(Arc::new(Assertion::ByKey)),
+            other => panic!("{other}"),
         }))
     }
 
-    fn endpoints(&self) -> Server {
-        let Running { endpoints, issuer, .. } = &*self.server;
-        let url = |path: &str| self.server.url(path);
-        let mut server = Server::new(&url(endpoints.authorization), &url(endpoints.token)).unwrap();
+    /// The server with its issuer. It is insisted on `iss` where that is announced.
+    pub(crate) fn endpoints(&self) -> Server {
+        match &self.server.issuer {
+            Some(issuer) => self.endpoints_alone().with_issuer_in_callback(issuer),
+            None => self.endpoints_alone(),
+        }
+    }
+
+    fn endpoints_alone(&self) -> Server {
+        let endpoints = &self.server.endpoints;
+        let url = |path: &str| format!("{}{path}", self.endpoints);
+        let authorization = self.server.url(endpoints.authorization);
+        let mut server = Server::new(&authorization, &url(endpoints.token)).unwrap();
         if let Some(path) = endpoints.revocation {
             server = server.with_revocation(&url(path)).unwrap();
         }
-        match issuer {
-            Some(issuer) => server.with_issuer_in_callback(issuer),
-            None => server,
+        if let Some(path) = endpoints.introspection {
+            server = server.with_introspection(&url(path)).unwrap();
         }
+        if let Some(path) = endpoints.pushed_authorization {
+            server = server.with_pushed_authorization(&url(path)).unwrap();
+        }
+        if let Some(path) = endpoints.device_authorization {
+            server = server.with_device_authorization(&url(path)).unwrap();
+        }
+        server
     }
 
     pub(crate) async fn send(&self, request: Request<Body>) -> Response<Vec<u8>> {
@@ -103,18 +148,39 @@ impl World {
     pub(crate) async fn consent(&self, client: &Client, decision: Decision) -> Result<Code, Error> {
         let request = client.authorize(REDIRECT_URI).scope(self.server.scope);
         let (url, pending) = request.begin(&mut rand::rng(), now()).unwrap();
-        let browser = Browser::new(&self.server.origin, self.server.labels);
-        let callback = match self.server.pages {
-            Pages::Forms => browser.visit(url, decision).await,
+        let end = self.visit(url, decision).await;
+        pending.accept(client, end.callback(), now())
+    }
+
+    /// A person's way through login and consent, from this URL on.
+    pub(crate) async fn visit(&self, url: Url, decision: Decision) -> End {
+        self.walk(Browser::new(&self.server.origin, self.server.labels, decision), url).await
+    }
+
+    pub(crate) async fn walk(&self, browser: Browser, url: Url) -> End {
+        match self.server.pages {
+            Pages::Forms => browser.visit(url).await,
             Pages::Glewlwyd => server::glewlwyd::visit(&browser, url).await,
-        };
-        pending.accept(client, Callback::url(&callback), now())
+        }
     }
 
     /// A whole login.
     pub(crate) async fn log_in(&self, client: &Client) -> Authorized {
         let code = self.consent(client, Decision::Allow).await.unwrap();
         self.exchange(client, code.redeem(client, now()).unwrap()).await.unwrap()
+    }
+
+    /// A whole login that asks for more than the usual scope, or a refusal of it.
+    pub(crate) async fn log_in_asking<'a>(
+        &self,
+        client: &'a Client,
+        ask: impl FnOnce(AuthorizationRequest<'a>) -> AuthorizationRequest<'a>,
+    ) -> Result<Authorized, Error> {
+        let request = ask(client.authorize(REDIRECT_URI).scope(self.server.scope));
+        let (url, pending) = request.begin(&mut rand::rng(), now()).unwrap();
+        let end = self.visit(url, Decision::Allow).await;
+        let code = pending.accept(client, end.callback(), now())?;
+        self.exchange(client, code.redeem(client, now()).unwrap()).await
     }
 
     /// What the protected resource says to a token; nothing, where there is no such resource.

@@ -18,14 +18,14 @@ pub(crate) const CLIENT_SECRET: &str = "7Fjfp0ZBr1KtDRbnfVdmIw";
 pub(crate) const AUTHORIZATION_ENDPOINT: &str = "https://server.example.com/authorize";
 pub(crate) const TOKEN_ENDPOINT: &str = "https://server.example.com/token";
 pub(crate) const REDIRECT_URI: &str = "https://client.example.org/cb";
-pub(crate) const SCOPES: [&str; 3] = ["email", "openid", "profile"];
+pub(crate) const SCOPES: [&str; 3] = ["email", "photos", "profile"];
 const CODE: &str = "SplxlOBeZQQYbYS6WxSbIA";
 const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 const STATE: &str = "af0ifjsldkjVkqwhF8f2mUqZw3oYtJ6xvR1bNcD4eGh";
 const REFRESH_TOKEN: &str = "tGzv3JOkF0XG5Qx2TlKWIA";
 
 /// The answer that RFC 6749 §5.1 shows, with the scope beside it.
-const SMALL: &str = r#"{"access_token":"2YotnFZFEjr1zCsicMWpAA","token_type":"Bearer","expires_in":3600,"refresh_token":"tGzv3JOkF0XG5Qx2TlKWIA","scope":"email openid profile"}"#;
+const SMALL: &str = r#"{"access_token":"2YotnFZFEjr1zCsicMWpAA","token_type":"Bearer","expires_in":3600,"refresh_token":"tGzv3JOkF0XG5Qx2TlKWIA","scope":"email photos profile"}"#;
 const LARGE_BYTES: usize = 8 * 1024;
 
 /// Operations in one timed batch: few enough for their inputs to stay in the processor's caches.
@@ -232,7 +232,7 @@ fn large_body() -> String {
     let access_token = "eyJhbGciOiJSUzI1NiJ9.".to_owned() + &"QWNjZXNz".repeat(225);
     let refresh_token = "0.AX".to_owned() + &"UmVmcmVz".repeat(120);
     let head = format!(
-        r#"{{"token_type":"Bearer","scope":"email openid profile","expires_in":3600,"ext_expires_in":3600,"not-before-policy":0,"session_state":"4d3f5c1e-7a0b-4a57-9d86-0f6a5c0c7a11","account":{{"tenant":"example","groups":["a","b","c"],"active":true}},"access_token":"{access_token}","refresh_token":"{refresh_token}","id_token":""#
+        r#"{{"token_type":"Bearer","scope":"email photos profile","expires_in":3600,"ext_expires_in":3600,"not-before-policy":0,"session_state":"4d3f5c1e-7a0b-4a57-9d86-0f6a5c0c7a11","account":{{"tenant":"example","groups":["a","b","c"],"active":true}},"access_token":"{access_token}","refresh_token":"{refresh_token}","id_token":""#
     );
     let tail = r#""}"#;
     let filler = LARGE_BYTES.saturating_sub(head.len() + tail.len());

@@ -19,7 +19,7 @@ use crate::harness::{
 
 const NOW: Timestamp = Timestamp::from_unix_seconds(1_700_000_000);
 /// The scopes of the harness, as this crate takes them.
-const SCOPE: &str = "email openid profile";
+const SCOPE: &str = "email photos profile";
 
 pub(crate) struct Ours {
     client: Client,
@@ -45,7 +45,7 @@ fn pending(client: &Client, fixture: &mut Fixture) -> Outcome<AwaitingCallback> 
     let (_, pending) =
         client.authorize(REDIRECT_URI).scope(SCOPE).begin(&mut fixture.entropy, NOW)?;
     let mut stored = serde_json::to_value(&pending)?;
-    for (name, value) in [("state", &fixture.state), ("verifier", &fixture.verifier)] {
+    for (name, value) in [("pending/state", &fixture.state), ("verifier", &fixture.verifier)] {
         *stored
             .pointer_mut(&format!("/V1/AwaitingCallback/{name}"))
             .ok_or("a pending login is stored in another format")? = value.as_str().into();

@@ -10,7 +10,6 @@ mod changes;
 mod crowd;
 mod host;
 mod memory;
-mod origins;
 mod running;
 mod store;
 mod turn;
@@ -27,10 +26,11 @@ use crowd::Crowd;
 pub use host::Host;
 use http::{HeaderMap, Request, StatusCode};
 pub use memory::MemoryStore;
-pub use origins::Origins;
 use running::Inner;
 pub use store::Store;
 use turn::Turn;
+
+pub use crate::value::Origins;
 
 use crate::client::Client;
 use crate::coordinator::{Ask, Coordinator};

@@ -98,7 +98,7 @@ pub struct ClientRequest<'r> {
 }
 
 impl ClientRequest<'_> {
-    /// The client_id; it is not part of the form yet.
+    /// The client_id; it is part of the form only where an authorization request is pushed.
     #[must_use]
     pub const fn client_id(&self) -> &str {
         self.client_id
@@ -122,8 +122,13 @@ impl ClientRequest<'_> {
         self.form.as_str()
     }
 
-    /// Adds a parameter to the form, such as `client_assertion`.
+    /// Adds a parameter to the form, such as `client_assertion`. A `client_id` that is there
+    /// already stays.
     pub fn param(&mut self, name: &str, value: &str) {
+        let mut pairs = self.form.as_str().split('&');
+        if name == "client_id" && pairs.any(|pair| pair.starts_with("client_id=")) {
+            return;
+        }
         self.form.own_pair(name, value);
     }
 

@@ -3,8 +3,12 @@
 mod authentication;
 mod authorization_request;
 pub(crate) mod dialect;
+mod from_metadata;
+mod introspection;
 mod params;
 mod policy;
+mod pushed_authorization;
+mod registration;
 mod request_kind;
 mod revocation;
 mod server;
@@ -23,9 +27,14 @@ pub use authentication::{Authenticate, Authentication, ClientRequest};
 pub use authorization_request::AuthorizationRequest;
 pub(crate) use authorization_request::check_redirect_uri;
 pub use dialect::Dialect;
+pub use introspection::{AwaitingIntrospection, Introspection};
 pub(crate) use params::{Params, check_resource};
 pub(crate) use policy::{LONGEST_LEASE, Policy, SHORTEST_LEASE};
+pub use registration::{
+    ClientRegistration, Deregistering, Management, Managing, RegisteredClient, Registering,
+};
 pub use request_kind::RequestKind;
+pub use revocation::AwaitingRevocation;
 pub use server::Server;
 pub use translate::Hook;
 use translate::Translation;

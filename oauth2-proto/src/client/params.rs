@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use url::Url;
 
 use crate::error::Misuse;
+use crate::value::{AUTHORIZATION_DETAILS, check_authorization_details};
 use crate::wire::Form;
 
 /// Parameters in the caller's order.
@@ -18,11 +19,14 @@ pub(crate) struct Params<'a> {
 impl Params<'_> {
     /// Refuses what the protocol sets itself, and what appears twice.
     pub(crate) fn check(&self, is_taken: impl Fn(&str) -> bool) -> Result<(), Misuse> {
-        for (index, (name, _)) in self.pairs.iter().enumerate() {
+        for (index, (name, value)) in self.pairs.iter().enumerate() {
             // RFC 6749 §3.1, §3.2: parameters MUST NOT be included more than once.
             let repeated = self.pairs.iter().take(index).any(|(earlier, _)| earlier == name);
             if repeated || *name == "resource" || is_taken(name) {
                 return Err(Misuse::Parameter((*name).into()));
+            }
+            if *name == AUTHORIZATION_DETAILS {
+                check_authorization_details(value)?;
             }
         }
         for resource in &self.resources {

@@ -8,7 +8,7 @@ use url::Url;
 use super::RequestKind;
 use super::authorization_request::ResponseType;
 use crate::error::Misuse;
-use crate::value::is_loopback;
+use crate::value::{EndpointUrl, endpoint_url};
 
 /// The endpoints of an authorization server.
 ///
@@ -22,19 +22,13 @@ pub struct Server {
     /// The authorization endpoint with the parameters that are the same for every login.
     authorization_for_code: Option<Url>,
     /// `None` where a known server's URL could not be read, which a test rules out.
-    token: Option<Endpoint>,
-    device_authorization: Option<Endpoint>,
-    pushed_authorization: Option<Endpoint>,
-    revocation: Option<Endpoint>,
-    introspection: Option<Endpoint>,
+    token: Option<EndpointUrl>,
+    device_authorization: Option<EndpointUrl>,
+    pushed_authorization: Option<EndpointUrl>,
+    revocation: Option<EndpointUrl>,
+    introspection: Option<EndpointUrl>,
     issuer: Option<String>,
     issuer_required: bool,
-}
-
-#[derive(Clone, Debug)]
-struct Endpoint {
-    url: Url,
-    uri: Uri,
 }
 
 impl Server {
@@ -48,7 +42,7 @@ impl Server {
     /// See [RFC 6749 §3](https://www.rfc-editor.org/rfc/rfc6749#section-3).
     pub fn new(authorization: &str, token: &str) -> Result<Self, Misuse> {
         let name = "authorization endpoint";
-        let authorization = endpoint(name, authorization)?;
+        let authorization = endpoint_url(name, authorization)?;
         if authorization.query_pairs().any(|(name, _)| is_machine_parameter(&name)) {
             return Err(Misuse::Url(name, "already has a parameter that the protocol sets"));
         }
@@ -63,7 +57,7 @@ impl Server {
         Ok(Self {
             authorization: None,
             authorization_for_code: None,
-            token: Some(Endpoint::new("token endpoint", token)?),
+            token: Some(EndpointUrl::new("token endpoint", token)?),
             device_authorization: None,
             pushed_authorization: None,
             revocation: None,
@@ -78,8 +72,8 @@ impl Server {
     #[cfg(feature = "providers")]
     pub(crate) fn known(authorization: &str, token: &str) -> Self {
         Self {
-            authorization: endpoint("authorization endpoint", authorization).ok(),
-            token: Endpoint::new("token endpoint", token).ok(),
+            authorization: endpoint_url("authorization endpoint", authorization).ok(),
+            token: EndpointUrl::new("token endpoint", token).ok(),
             device_authorization: None,
             pushed_authorization: None,
             revocation: None,
@@ -93,7 +87,7 @@ impl Server {
     /// Adds endpoints that stand in this crate: for revocation and, if there is one, for devices.
     #[cfg(feature = "providers")]
     pub(crate) fn known_besides(self, revocation: &str, device_authorization: &str) -> Self {
-        let known = |name, text| Endpoint::new(name, text).ok();
+        let known = |name, text| EndpointUrl::new(name, text).ok();
         Self {
             revocation: known("revocation endpoint", revocation),
             device_authorization: known("device authorization endpoint", device_authorization),
@@ -108,7 +102,7 @@ impl Server {
     ///
     /// See [RFC 7009 §2](https://www.rfc-editor.org/rfc/rfc7009#section-2).
     pub fn with_revocation(self, revocation: &str) -> Result<Self, Misuse> {
-        let revocation = Endpoint::new("revocation endpoint", revocation)?;
+        let revocation = EndpointUrl::new("revocation endpoint", revocation)?;
         Ok(Self { revocation: Some(revocation), ..self })
     }
 
@@ -119,7 +113,7 @@ impl Server {
     ///
     /// See [RFC 8628 §3.1](https://www.rfc-editor.org/rfc/rfc8628#section-3.1).
     pub fn with_device_authorization(self, url: &str) -> Result<Self, Misuse> {
-        let endpoint = Endpoint::new("device authorization endpoint", url)?;
+        let endpoint = EndpointUrl::new("device authorization endpoint", url)?;
         Ok(Self { device_authorization: Some(endpoint), ..self })
     }
 
@@ -130,7 +124,7 @@ impl Server {
     ///
     /// See [RFC 9126 §2](https://www.rfc-editor.org/rfc/rfc9126#section-2).
     pub fn with_pushed_authorization(self, url: &str) -> Result<Self, Misuse> {
-        let endpoint = Endpoint::new("pushed authorization request endpoint", url)?;
+        let endpoint = EndpointUrl::new("pushed authorization request endpoint", url)?;
         Ok(Self { pushed_authorization: Some(endpoint), ..self })
     }
 
@@ -141,7 +135,7 @@ impl Server {
     ///
     /// See [RFC 7662 §2](https://www.rfc-editor.org/rfc/rfc7662#section-2).
     pub fn with_introspection(self, url: &str) -> Result<Self, Misuse> {
-        let endpoint = Endpoint::new("introspection endpoint", url)?;
+        let endpoint = EndpointUrl::new("introspection endpoint", url)?;
         Ok(Self { introspection: Some(endpoint), ..self })
     }
 
@@ -228,14 +222,6 @@ impl Server {
     }
 }
 
-impl Endpoint {
-    fn new(name: &'static str, text: &str) -> Result<Self, Misuse> {
-        let url = endpoint(name, text)?;
-        let uri = Uri::try_from(url.as_str()).map_err(|_| Misuse::Url(name, "is not a URI"))?;
-        Ok(Self { url, uri })
-    }
-}
-
 /// The parameters of an authorization request that are the machine's own.
 pub(super) fn is_machine_parameter(name: &str) -> bool {
     matches!(
@@ -256,21 +242,4 @@ fn asking(authorization: &Url, response_type: ResponseType, client_id: &str) -> 
         .append_pair("response_type", response_type.as_str())
         .append_pair("client_id", client_id);
     url
-}
-
-pub(super) fn endpoint(name: &'static str, text: &str) -> Result<Url, Misuse> {
-    let url = Url::parse(text).map_err(|_| Misuse::Url(name, "is not an absolute URL"))?;
-    let local = url.scheme() == "http" && url.host_str().is_some_and(is_loopback);
-    // RFC 6749 §3.1, §3.2: the endpoints MUST require TLS. What never leaves this machine may not.
-    if url.scheme() != "https" && !local {
-        return Err(Misuse::Url(name, "must be https (plain http: this machine only)"));
-    }
-    // RFC 6749 §3.1, §3.2: the endpoint URI MUST NOT include a fragment component.
-    if url.fragment().is_some() {
-        return Err(Misuse::Url(name, "must not have a fragment"));
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err(Misuse::Url(name, "must not have a user name or password"));
-    }
-    Ok(url)
 }

@@ -65,6 +65,9 @@ pub(crate) trait Translate: fmt::Debug + Send + Sync {
     ) -> Result<(), Error>;
 }
 
+/// When a request was sent whose answer brings no token, and so no lifetime to count from it.
+pub(super) const NO_TOKEN: Timestamp = Timestamp::from_unix_seconds(0);
+
 /// An answer that is being rewritten; it holds tokens, and is wiped.
 pub(crate) type Answer = Response<Zeroizing<Vec<u8>>>;
 

@@ -58,10 +58,12 @@ impl Coordinator {
             }
             // The store took so long, or the clock was set back so far, that an answer could come
             // after the lease.
+            let resource = ticket.resource().map(Into::into);
             if let Some(session) = &mut self.session {
                 session.lost(ticket, Lost::Unsent, now);
             }
-            self.attempt_failed(Error::Unavailable(Unavailable::new(Outage::Unsent, None)));
+            let error = Error::Unavailable(Unavailable::new(Outage::Unsent, None));
+            self.attempt_failed(error, resource);
             return Next::Save;
         }
         if let Some(request) = self.revocations.pop_front() {
@@ -97,6 +99,9 @@ impl Coordinator {
             // What was adopted from the store since the caller asked does not know of its wish.
             drop(session.refresh_now());
         }
+        if let Err(misuse) = session.check_room(ask.resource.as_deref(), now) {
+            return if stale { Next::Load } else { Next::Refuse(misuse.into()) };
+        }
         let (due, reason) = match session.step_toward(ask.resource.as_deref(), now) {
             Step::Send(ticket, request) => {
                 let holder = self.seed.holder();
@@ -110,8 +115,15 @@ impl Coordinator {
             Step::Wait(until) => (until, None),
             Step::Login(reason) => (now, Some(reason.clone())),
         };
+        if let Some(error) = session.obstacle().cloned() {
+            self.attempt_failed(error, ask.resource.clone());
+        }
         if self.satisfies(ask, now) {
             return Next::Give;
+        }
+        // The back-off is to be saved.
+        if self.stored.unsaved.state {
+            return Next::Save;
         }
         // Somebody else may have logged in, or be done, meanwhile.
         if stale {
@@ -150,9 +162,11 @@ impl Coordinator {
         }
     }
 
-    /// The failure of an attempt that this caller has waited for.
+    /// The failure of an attempt that this caller has waited for. What goes wrong with another
+    /// resource is not its own.
     fn own_failure(&self, ask: &Ask) -> Option<&Error> {
-        self.last_error.as_ref().filter(|_| self.failures > ask.failures)
+        let (error, resource) = self.last_error.as_ref()?;
+        (self.failures > ask.failures && *resource == ask.resource).then_some(error)
     }
 
     fn satisfies(&self, ask: &Ask, now: Timestamp) -> bool {

@@ -8,6 +8,7 @@ mod stored;
 
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
+use alloc::string::String;
 use alloc::sync::Arc;
 use core::time::Duration;
 
@@ -39,8 +40,8 @@ pub struct Coordinator {
     client: Arc<Client>,
     seed: Seed,
     session: Option<Session>,
-    /// The generation whose token a resource server refused: whoever else holds the login may not
-    /// know.
+    /// The generation whose token a resource server refused last: whoever else holds the login may
+    /// not know.
     rejected: Option<Generation>,
     /// Why what is stored is no login for this coordinator.
     refused: Option<Error>,
@@ -54,7 +55,8 @@ pub struct Coordinator {
     revocations: VecDeque<Request<Body>>,
     /// Counts the attempts that failed, so that a caller can tell its own from earlier ones.
     failures: u64,
-    last_error: Option<Error>,
+    /// The latest of them, and for which resource a token was asked for.
+    last_error: Option<(Error, Option<String>)>,
 }
 
 #[derive(Debug)]
@@ -242,6 +244,7 @@ impl Coordinator {
     /// Hears the answer to a request.
     pub fn received<B: AsRef<[u8]>>(&mut self, response: &Response<B>, now: Timestamp) {
         let Some((session, ticket)) = self.landed() else { return };
+        let resource = ticket.resource().map(Into::into);
         match session.receive(ticket, response, now) {
             Ok(Received::Applied) => {
                 self.last_error = None;
@@ -252,19 +255,20 @@ impl Coordinator {
                 self.stored.unsaved.state = true;
             }
             Ok(Received::Late(revocations)) => self.revocations.extend(revocations),
-            Err(error) => self.attempt_failed(error),
+            Err(error) => self.attempt_failed(error, resource),
         }
     }
 
     /// Hears that a request brought no answer.
     pub fn lost(&mut self, how: Lost, now: Timestamp) {
         let Some((session, ticket)) = self.landed() else { return };
+        let resource = ticket.resource().map(Into::into);
         session.lost(ticket, how, now);
         let cause = match how {
             Lost::Unsent => Outage::Unsent,
             Lost::Unanswered => Outage::Unanswered,
         };
-        self.attempt_failed(Error::Unavailable(Unavailable::new(cause, None)));
+        self.attempt_failed(Error::Unavailable(Unavailable::new(cause, None)), resource);
     }
 
     /// Hears that whoever executed an effect is gone, and that its outcome will never be known.
@@ -314,9 +318,9 @@ impl Coordinator {
         }
     }
 
-    fn attempt_failed(&mut self, error: Error) {
+    fn attempt_failed(&mut self, error: Error, resource: Option<String>) {
         self.failures = self.failures.wrapping_add(1);
-        self.last_error = Some(error);
+        self.last_error = Some((error, resource));
         self.stored.unsaved.state = true;
     }
 

@@ -4,7 +4,7 @@ use alloc::sync::Arc;
 
 use super::Coordinator;
 use super::stored::Unsaved;
-use crate::machine::{Failed, State};
+use crate::machine::{Authorized, Failed, State};
 use crate::session::Session;
 use crate::value::Timestamp;
 
@@ -93,13 +93,16 @@ impl Coordinator {
         self.leased = None;
         self.stored.unsaved = Unsaved::default();
         self.refused = None;
-        self.session = None;
+        let mine = self.session.take();
         let Some(mut theirs) = theirs else { return };
-        if let Some(generation) = self.rejected
-            && let Some(tokens) = theirs.tokens_mut()
-            && let Some(rejected) = tokens.held_of(generation)
-        {
-            rejected.rejected = true;
+        if let Some(tokens) = theirs.tokens_mut() {
+            let mine = mine.as_ref().and_then(|session| session.state().tokens());
+            let known = mine.into_iter().flat_map(Authorized::rejected);
+            for generation in known.chain(self.rejected) {
+                if let Some(rejected) = tokens.held_of(generation) {
+                    rejected.rejected = true;
+                }
+            }
         }
         match Session::new(Arc::clone(&self.client), theirs) {
             Ok(session) => self.session = Some(session),

@@ -97,6 +97,12 @@ impl fmt::Display for Denied {
             "invalid_client" | "unauthorized_client" => {
                 f.write_str("; check client_id, secret and the kind of client authentication")
             }
+            // RFC 7591 §3.2.2.
+            "invalid_redirect_uri" => f.write_str("; check the redirect URIs of the registration"),
+            "invalid_client_metadata" => f.write_str("; check the members of the registration"),
+            "invalid_software_statement" | "unapproved_software_statement" => {
+                f.write_str("; ask who issued the software statement")
+            }
             "invalid_scope" => f.write_str("; check the scope that is asked for"),
             _ => Ok(()),
         }

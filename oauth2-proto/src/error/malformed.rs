@@ -5,7 +5,7 @@ use core::fmt;
 
 use http::StatusCode;
 
-use super::{Diagnostics, TOKEN_ENDPOINT};
+use super::{Diagnostics, Mismatch, TOKEN_ENDPOINT, UnacceptedOrigin, UnusableUrl};
 
 /// How the peer broke the protocol.
 #[derive(Clone, PartialEq, Eq)]
@@ -71,6 +71,8 @@ pub enum Problem {
     Redirected(StatusCode),
     /// The status is neither 200 nor an error that explains itself.
     Status(StatusCode),
+    /// The status is a success, but not the one (the second) that this answer comes with.
+    UnexpectedStatus(StatusCode, StatusCode),
     /// The body is larger than this many bytes.
     TooLarge(usize),
     /// The body is not one JSON object and nothing else.
@@ -85,16 +87,28 @@ pub enum Problem {
     Member(&'static str),
     /// The token's type is one that this crate cannot present; RFC 6749 §7.1 forbids to use it.
     TokenType(Box<str>),
+    /// A record of tokens that another program stored is not usable: why.
+    Record(Box<str>),
     /// An answer that belongs to another grant, such as `authorization_pending` to a refresh.
     OutOfPlace(&'static str),
+    /// A member names somebody else than who was asked for, so nothing beside it may be used.
+    Mismatch(Box<Mismatch>),
+    /// A member is a URL to which nothing may be sent.
+    Url(Box<UnusableUrl>),
+    /// A member is a URL on an origin which the program has not accepted.
+    Origin(Box<UnacceptedOrigin>),
+    /// The server authenticates clients in these ways, and the client can do none of them.
+    Authentication(Box<str>),
 }
 
 impl Problem {
     fn describe(&self, endpoint: &'static str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.name(endpoint, f)?;
         match self.accepted_by() {
-            Some(fields) => write!(f, "; where this server means it so: {fields} of its Dialect"),
-            None => Ok(()),
+            Some(fields) if endpoint == TOKEN_ENDPOINT => {
+                write!(f, "; where this server means it so: {fields} of its Dialect")
+            }
+            Some(_) | None => Ok(()),
         }
     }
 
@@ -121,7 +135,13 @@ impl Problem {
             | Self::Members
             | Self::MemberMissing(_)
             | Self::Member(_)
-            | Self::OutOfPlace(_) => None,
+            | Self::OutOfPlace(_)
+            | Self::UnexpectedStatus(..)
+            | Self::Record(_)
+            | Self::Mismatch(_)
+            | Self::Url(_)
+            | Self::Origin(_)
+            | Self::Authentication(_) => None,
         }
     }
 
@@ -143,6 +163,10 @@ impl Problem {
                 f,
                 "the {endpoint} answered {status} without an OAuth error that explains it; \
                  see the diagnostics of this error"
+            ),
+            Self::UnexpectedStatus(status, expected) => write!(
+                f,
+                "the {endpoint} answered {status}, where the RFC has it answer {expected}"
             ),
             Self::TooLarge(limit) => {
                 write!(f, "the {endpoint}'s answer is larger than {limit} bytes")
@@ -172,9 +196,28 @@ impl Problem {
                 "the authorization server issued a token of type {token_type}, and only bearer \
                  tokens can be attached"
             ),
+            Self::Record(why) => write!(f, "the token record's {why}"),
             Self::OutOfPlace(error) => {
                 write!(f, "the {endpoint} answered {error}, which belongs to the device grant")
             }
+            Self::Mismatch(mismatch) => write!(
+                f,
+                "the {endpoint}'s answer has the {} {:?} and was asked for {:?}, so it must not be \
+                 used; both have to be the same text",
+                mismatch.member, mismatch.found, mismatch.expected
+            ),
+            Self::Url(url) => write!(f, "the {endpoint}'s {} {}", url.member, url.why),
+            Self::Origin(url) => write!(
+                f,
+                "the {endpoint}'s {} is on {}, which the program has not accepted; name that \
+                 origin if it is right",
+                url.member, url.origin
+            ),
+            Self::Authentication(methods) => write!(
+                f,
+                "the {endpoint} names only {methods} to authenticate clients, which a client \
+                 secret cannot do; configure the client for one of them"
+            ),
         }
     }
 }

@@ -16,6 +16,11 @@ pub enum Misuse {
     Scope,
     /// A parameter that the machine sets itself was given by the caller, or one was given twice.
     Parameter(Box<str>),
+    /// Authorization details are not what RFC 9396 §2 wants.
+    AuthorizationDetails,
+    /// A member of a registration is the server's to set, contradicts another one, or has a value
+    /// that cannot be sent.
+    Member(Box<str>),
     /// The state belongs to another client.
     WrongClient,
     /// This server was made without the endpoint that the call needs.
@@ -30,6 +35,8 @@ pub enum Misuse {
     NoRequest,
     /// The token would be sent in the clear: use https.
     PlainHttp,
+    /// A token can't be presented in this way, for this reason (RFC 6750 §2).
+    Presentation(&'static str),
     /// The request has so many header fields that no other fits in.
     TooManyHeaders,
     /// The request goes to an origin that the token was not allowed for.
@@ -59,6 +66,14 @@ impl fmt::Display for Misuse {
                     "the parameter {name:?} is set already, by the protocol or twice; leave it out"
                 )
             }
+            Self::AuthorizationDetails => f.write_str(
+                "authorization_details is not a JSON array of objects that each have a type, a string",
+            ),
+            Self::Member(name) => write!(
+                f,
+                "{name} cannot be part of a registration: it is the server's to set, contradicts \
+                 another member, or has a value that cannot be sent"
+            ),
             Self::WrongClient => {
                 f.write_str("the state belongs to another client_id or authorization server")
             }
@@ -78,6 +93,7 @@ impl fmt::Display for Misuse {
             Self::PlainHttp => f.write_str(
                 "a token is sent to absolute https URIs only (plain http: this machine only)",
             ),
+            Self::Presentation(why) => write!(f, "the token can't go there: {why}"),
             Self::TooManyHeaders => {
                 f.write_str("the request has too many header fields to take the token as well")
             }

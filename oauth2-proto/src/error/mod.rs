@@ -4,6 +4,7 @@ mod denied;
 mod diagnostics;
 mod expired;
 mod forged;
+mod learnt;
 mod malformed;
 mod misuse;
 mod unavailable;
@@ -16,6 +17,7 @@ pub(crate) use denied::INVALID_GRANT;
 pub use diagnostics::Diagnostics;
 pub use expired::{Expired, Reason};
 pub use forged::Forged;
+pub use learnt::{Mismatch, UnacceptedOrigin, UnusableUrl};
 pub use malformed::{Malformed, Problem};
 pub use misuse::Misuse;
 pub use unavailable::{Outage, Unavailable};
@@ -61,6 +63,18 @@ impl Error {
             | Self::Malformed(_)
             | Self::Misuse(_)
             | Self::Unavailable(_) => false,
+        }
+    }
+
+    /// Leaves texts of the server out that repeat what the request held.
+    pub(crate) fn without(self, secret: &str) -> Self {
+        match self {
+            Self::Denied(denied) => Self::Denied(denied.without(secret)),
+            other @ (Self::Expired(_)
+            | Self::Forged(_)
+            | Self::Malformed(_)
+            | Self::Misuse(_)
+            | Self::Unavailable(_)) => other,
         }
     }
 

@@ -2,19 +2,18 @@
 
 use alloc::string::String;
 use alloc::vec::Vec;
-use core::fmt;
-use core::time::Duration;
 
 use http::Request;
 use serde::de::DeserializeOwned;
 
 use super::{
-    Asked, Attempt, ClientCredentials, Failed, Login, Refresh, Refreshing, Setbacks, Unauthorized,
+    Asked, Attempt, ClientCredentials, Failed, ForResource, Login, Refresh, Refreshing, Setbacks,
+    Tokens, Unauthorized,
 };
-use crate::client::{Client, Policy, RequestKind};
+use crate::client::{Client, RequestKind};
 use crate::error::{Error, Expired, Misuse, Reason};
 use crate::value::{AccessToken, Body, Generation, LoginId, RandomText, Scope, Secret, Timestamp};
-use crate::wire::{Granted, extra};
+use crate::wire::extra;
 
 /// There are tokens.
 ///
@@ -38,32 +37,6 @@ pub struct Authorized {
     /// Callback parameters of the provider's own, as the text of a JSON object.
     pub(crate) kept: Secret,
     pub(crate) setbacks: Setbacks,
-}
-
-/// An access token for one resource.
-#[derive(Debug)]
-pub(crate) struct ForResource {
-    pub(crate) resource: String,
-    pub(crate) tokens: Tokens,
-}
-
-/// A login holds access tokens for so many resources.
-pub(crate) const MOST_RESOURCES: usize = 32;
-
-/// One answer of the token endpoint, and when it is good.
-pub(crate) struct Tokens {
-    pub(crate) access: AccessToken,
-    pub(crate) id_token: Option<Secret>,
-    pub(crate) requested: Scope,
-    pub(crate) granted: Scope,
-    /// Members without a meaning here, as the text of a JSON object. May hold tokens, too.
-    pub(crate) extras: Secret,
-    /// When the request was sent: lifetimes count from here.
-    pub(crate) sent_at: Timestamp,
-    pub(crate) refresh_at: Option<Timestamp>,
-    pub(crate) expires_at: Option<Timestamp>,
-    /// A resource server refused the access token.
-    pub(crate) rejected: bool,
 }
 
 /// What new tokens are asked for with.
@@ -245,7 +218,7 @@ impl Authorized {
         client: &Client,
         now: Timestamp,
     ) -> Result<(Request<Body>, Refreshing), Failed> {
-        match Refresh::default().resource(resource).checked_for(resource, &self) {
+        match Refresh::for_resource(resource, &self, now) {
             Ok(asked) => self.refresh_asking(client, asked, now),
             Err(misuse) => Err(Failed::new(misuse, self)),
         }
@@ -286,6 +259,13 @@ impl Authorized {
             .find(|tokens| tokens.access.generation() == generation)
     }
 
+    /// The generations whose tokens resource servers have refused.
+    pub(crate) fn rejected(&self) -> impl Iterator<Item = Generation> {
+        let others = self.others.iter().map(|other| &other.tokens);
+        let all = core::iter::once(&self.tokens).chain(others);
+        all.filter(|tokens| tokens.rejected).map(|tokens| tokens.access.generation())
+    }
+
     /// Whether the tokens of this generation are known to be rejected, or gone.
     pub(crate) fn is_rejected(&self, generation: Generation) -> bool {
         let others = self.others.iter().map(|other| &other.tokens);
@@ -321,104 +301,6 @@ impl Authorized {
         }
     }
 
-    /// The tokens of an answer, made of the answer alone.
-    pub(super) fn new(
-        login: Login,
-        client: &Client,
-        granted: &Granted<'_>,
-        earlier: Setbacks,
-        sent_at: Timestamp,
-        now: Timestamp,
-    ) -> Self {
-        let login = login.next();
-        let tokens = Tokens::new(client.policy(), granted, sent_at, now);
-        let renewal = granted.refresh_token.as_deref().map(Renewal::refresh_token);
-        let mut setbacks = Setbacks::default();
-        // A token that is dead on arrival is a setback like any other: ask again, but not at once.
-        if tokens.expires_at.is_some_and(|expires_at| now >= expires_at) {
-            setbacks.failures = earlier.failures;
-            setbacks.back_off(None, now);
-        }
-        Self {
-            login,
-            tokens,
-            others: Vec::new(),
-            renewal,
-            full_scope: None,
-            nonce: None,
-            kept: Secret::from(""),
-            setbacks,
-        }
-    }
-
-    /// Adds what was asked for. RFC 6749 §5.1: an answer without scope has granted just that.
-    pub(super) fn asked_for(mut self, requested: Scope, granted: &Granted<'_>) -> Self {
-        self.tokens.granted = granted.scope(requested.clone());
-        self.tokens.requested = requested;
-        self
-    }
-
-    /// Adds what only a login in a browser has.
-    pub(super) fn in_browser(
-        mut self,
-        nonce: Option<RandomText>,
-        kept: Vec<(String, String)>,
-    ) -> Self {
-        self.nonce = nonce;
-        let mut text = String::new();
-        for (name, value) in &kept {
-            text.push(if text.is_empty() { '{' } else { ',' });
-            // Writing a text as JSON cannot fail.
-            text.push_str(&serde_json::to_string(name).unwrap_or_default());
-            text.push(':');
-            text.push_str(&serde_json::to_string(value).unwrap_or_default());
-        }
-        if !text.is_empty() {
-            text.push('}');
-            self.kept = Secret::new(text);
-        }
-        self
-    }
-
-    /// Keeps what these tokens' predecessors had and the answer does not mention.
-    pub(super) fn succeeding(mut self, old: Self, asked: Asked, granted: &Granted<'_>) -> Self {
-        self.nonce = old.nonce;
-        self.kept = old.kept;
-        self.others = old.others;
-        if let Some(resource) = asked.resource {
-            // RFC 6749 §6: without scope, it is that of the refresh token.
-            let full = old.full_scope.as_ref().unwrap_or(&old.tokens.granted).clone();
-            let mut tokens = core::mem::replace(&mut self.tokens, old.tokens);
-            tokens.granted = granted.scope(full);
-            tokens.requested = self.tokens.requested.clone();
-            self.full_scope = old.full_scope;
-            self.others.retain(|other| other.resource != resource);
-            self.others.push(ForResource { resource, tokens });
-        } else {
-            let full = old.full_scope.unwrap_or(old.tokens.granted);
-            self.tokens.granted = match asked.scope {
-                Some(narrower) => {
-                    self.full_scope = Some(full);
-                    granted.scope(narrower)
-                }
-                None => granted.scope(full),
-            };
-            self.tokens.requested = old.tokens.requested;
-            self.tokens.id_token = self.tokens.id_token.or(old.tokens.id_token);
-        }
-        self.renewal = match (self.renewal, old.renewal) {
-            // RFC 6749 §4.4.3: a refresh token SHOULD NOT be included; the grant is repeated.
-            (_, Some(Renewal::ClientCredentials(grant))) => Some(Renewal::ClientCredentials(grant)),
-            // RFC 6749 §6: the server MAY issue a new refresh token. If not, the old one stays.
-            (new, kept) => new.or(kept),
-        };
-        self
-    }
-
-    pub(super) fn renewed_by(self, renewal: Option<Renewal>) -> Self {
-        Self { renewal, ..self }
-    }
-
     /// These tokens are of no use any more, and this is why.
     pub(crate) fn end(self, reason: Reason) -> Unauthorized {
         let renewal = match self.renewal {
@@ -427,68 +309,5 @@ impl Authorized {
         };
         let requested = self.tokens.requested;
         Unauthorized { login: self.login, reason, requested, renewal, setbacks: self.setbacks }
-    }
-}
-
-impl Tokens {
-    fn new(policy: &Policy, granted: &Granted<'_>, sent_at: Timestamp, now: Timestamp) -> Self {
-        let lifetime = granted.expires_in.map(Duration::from_secs);
-        let expires_at = lifetime.map(|lifetime| sent_at.after(lifetime));
-        let refresh_at = lifetime.zip(expires_at).map(|(lifetime, expires_at)| {
-            let at = expires_at.before(policy.window(lifetime));
-            // Born inside its window, it is not refreshed before half its life.
-            if at > now {
-                return at;
-            }
-            let half = expires_at.since(now).as_secs().div_ceil(2);
-            now.after(Duration::from_secs(half))
-        });
-        Self {
-            access: granted.access_token.clone(),
-            id_token: granted.id_token.as_deref().map(Secret::from),
-            requested: Scope::default(),
-            granted: Scope::default(),
-            extras: granted.extras(),
-            sent_at,
-            refresh_at,
-            expires_at,
-            rejected: false,
-        }
-    }
-
-    /// Whether both are the same record of the same token.
-    pub(super) fn is_same(&self, other: &Self) -> bool {
-        self.rejected == other.rejected && self.access.is_same(&other.access)
-    }
-
-    /// The access token, unless it has expired or was rejected.
-    pub(crate) fn usable(&self, now: Timestamp) -> Option<&AccessToken> {
-        (!self.is_expired(now) && !self.rejected).then_some(&self.access)
-    }
-
-    /// Whether it is time to refresh: in the window before expiry, or when the clock says that the
-    /// token comes from the future and so cannot be trusted about its expiry.
-    pub(crate) fn wants_refresh(&self, now: Timestamp) -> bool {
-        now < self.sent_at || self.refresh_at.is_some_and(|at| now >= at)
-    }
-
-    pub(crate) fn is_expired(&self, now: Timestamp) -> bool {
-        self.expires_at.is_some_and(|expires_at| now >= expires_at)
-    }
-
-    fn lifetime(&self) -> Option<Duration> {
-        self.expires_at.map(|expires_at| expires_at.since(self.sent_at))
-    }
-}
-
-impl fmt::Debug for Tokens {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Tokens")
-            .field("access", &self.access)
-            .field("granted", &self.granted)
-            .field("sent_at", &self.sent_at)
-            .field("refresh_at", &self.refresh_at)
-            .field("expires_at", &self.expires_at)
-            .finish_non_exhaustive()
     }
 }

@@ -2,11 +2,23 @@
 
 use http::Response;
 
-use super::{Asked, Authorized, Authorizing, Grant, Login, Refreshing, Setbacks, State};
+use super::{
+    Asked, Authorized, Authorizing, Grant, Login, Refreshing, Setbacks, State, Unauthorized,
+};
 use crate::client::{Client, RequestKind};
 use crate::error::TOKEN_ENDPOINT;
 use crate::value::{Generation, Timestamp};
-use crate::wire::Answer;
+use crate::wire::{Answer, Granted};
+
+/// A request that was sent, as far as its answer has to be understood by a later state.
+#[derive(Debug)]
+pub(crate) struct Question {
+    /// The tokens that were held.
+    pub(crate) asked_for: Generation,
+    pub(crate) kind: RequestKind,
+    pub(crate) asked: Asked,
+    pub(crate) sent_at: Timestamp,
+}
 
 /// What a late answer does.
 #[expect(clippy::large_enum_variant, reason = "it is matched at once")]
@@ -28,17 +40,15 @@ impl State {
     pub(crate) fn receive_late<B: AsRef<[u8]>>(
         self,
         client: &Client,
-        asked_for: Generation,
-        asked: &Asked,
-        sent_at: Timestamp,
+        Question { asked_for, kind, asked, sent_at }: &Question,
         response: &Response<B>,
         now: Timestamp,
     ) -> Late {
+        let (asked_for, sent_at) = (*asked_for, *sent_at);
         let login = Login::of(asked_for, client);
         let generation = login.next().generation();
-        let kind = if self.tokens().is_some() { RequestKind::Refresh } else { RequestKind::Token };
-        let held = self.tokens().map(|held| &held.tokens.access);
-        let heard = client.hear(kind, held, sent_at, response);
+        let held = self.tokens().and_then(|held| held.held_for(asked.resource.as_deref()));
+        let heard = client.hear(*kind, held.map(|held| &held.access), sent_at, response);
         let Answer::Granted(granted) = Answer::read(heard.reply(TOKEN_ENDPOINT), generation) else {
             return Late::Yields(self);
         };
@@ -63,9 +73,7 @@ impl State {
             // Given up in doubt, or refused meanwhile: but never ended on purpose.
             Self::Unauthorized(ended) => match ended.renewal {
                 Some(grant) => Late::Wins(Grant::ClientCredentials(grant).obtained(late, &granted)),
-                None if ended.reason.is_doubtful() => {
-                    Late::Wins(late.asked_for(ended.requested, &granted))
-                }
+                None if ended.reason.is_doubtful() => late.taken_up(ended, asked, &granted),
                 None => Late::Unwanted(ended.into(), late),
             },
             Self::Authorizing(Authorizing::Polling(polling)) => {
@@ -75,5 +83,26 @@ impl State {
                 Authorizing::AwaitingCallback(_) | Authorizing::AwaitingFragment(_),
             ) => Late::Unwanted(self, late),
         }
+    }
+}
+
+impl Authorized {
+    /// Takes a login up again that was given up in doubt, and has forgotten what it held.
+    fn taken_up(self, ended: Unauthorized, asked: &Asked, granted: &Granted<'_>) -> Late {
+        if asked.resource.is_none() {
+            let mut tokens = self.asked_for(ended.requested, granted);
+            if let Some(narrower) = &asked.scope {
+                tokens.tokens.granted = granted.scope(narrower.clone());
+            }
+            return Late::Wins(tokens);
+        }
+        // The access token is for one resource: the login itself has none any more, and what its
+        // refresh token is good for is left.
+        if !self.is_refreshable() {
+            return Late::Unwanted(ended.into(), self);
+        }
+        let mut tokens = self.asked_for(ended.requested, granted);
+        tokens.tokens.rejected = true;
+        Late::Wins(tokens)
     }
 }

@@ -8,9 +8,11 @@ use http::{Request, Response};
 
 use super::{Attempt, Authorized, Failed, Login, Setbacks, State, Unauthorized};
 use crate::client::{Client, RequestKind};
-use crate::error::{Error, Expired, Malformed, Misuse, Problem, Reason, TOKEN_ENDPOINT};
+use crate::error::{
+    Error, Expired, INVALID_GRANT, Malformed, Misuse, Problem, Reason, TOKEN_ENDPOINT,
+};
 use crate::value::{Body, LoginId, Scope, Secret, Timestamp};
-use crate::wire::{Answer, DeviceAnswer, LONGEST_RETRY_AFTER, SLOW_DOWN};
+use crate::wire::{Answer, DeviceAnswer, LONGEST_INTERVAL, LONGEST_RETRY_AFTER, SLOW_DOWN};
 
 /// A person has been shown a code, and decides elsewhere.
 ///
@@ -47,8 +49,14 @@ pub enum Polled {
 /// subsequent requests.
 const SLOWER: u64 = 5;
 
-/// The longest pause that doubling makes, in seconds.
+/// No answer makes a device slower than this (seconds): it would never ask again.
+pub(super) const SLOWEST: u64 = 2 * LONGEST_INTERVAL;
+
+/// The longest pause that doubling makes, in seconds, where the interval is not longer already.
 const LONGEST_PAUSE: u64 = 60;
+
+/// So often doubled, an interval of one second is longer than that.
+const MOST_DOUBLINGS: u32 = 6;
 
 impl Polling {
     pub(super) fn new(
@@ -93,10 +101,15 @@ impl Polling {
         self.verification_uri_complete.as_deref()
     }
 
-    /// When to poll next: never earlier than the server allows.
+    /// When to poll next: never earlier than the server allows. While a request may be on its way,
+    /// when another one may follow if nothing is heard of it.
     #[must_use]
-    pub const fn next_poll(&self) -> Timestamp {
-        self.next_poll
+    pub fn next_poll(&self) -> Timestamp {
+        if self.attempt.on_its_way {
+            self.attempt.sent_at.after(self.unheard())
+        } else {
+            self.next_poll
+        }
     }
 
     /// When the codes expire, and the login is given up.
@@ -190,10 +203,16 @@ impl Polling {
             }
             Answer::Denied(denied) => {
                 let denied = denied.without(self.device_code.expose());
-                let reason = Reason::Denied(denied.error().into());
+                // A device code works once: perhaps it already has, and nobody heard of it.
+                let reason = if denied.error() == INVALID_GRANT && self.setbacks.in_doubt > 0 {
+                    Reason::AnswerLost
+                } else {
+                    Reason::Denied(denied.error().into())
+                };
                 Err(Failed::new(Error::Denied(denied), self.end(reason)))
             }
             Answer::Unavailable(unavailable) => {
+                self.setbacks.doubt();
                 self.pause(unavailable.retry_after(), now);
                 Err(Failed::new(Error::Unavailable(unavailable), self))
             }
@@ -202,10 +221,11 @@ impl Polling {
                     return Err(self.unreadable(malformed, now));
                 };
                 if error == SLOW_DOWN {
-                    self.interval = self.interval.saturating_add(SLOWER);
+                    self.interval = self.interval.saturating_add(SLOWER).min(SLOWEST);
                 }
                 self.setbacks.failures = 0;
                 self.setbacks.unexplained = 0;
+                self.setbacks.in_doubt = 0;
                 self.wait(asked.unwrap_or_default(), now);
                 Ok(Polled::Pending(self))
             }
@@ -224,8 +244,11 @@ impl Polling {
     /// until one is answered.
     #[must_use]
     pub fn unanswered(mut self, now: Timestamp) -> Self {
-        self.attempt.on_its_way = false;
-        self.pause(None, now);
+        if self.attempt.on_its_way {
+            self.attempt.on_its_way = false;
+            self.setbacks.doubt();
+            self.pause(None, now);
+        }
         self
     }
 
@@ -236,11 +259,31 @@ impl Polling {
     /// When the next poll is due; `start` as in [`Attempt::next_due`].
     pub(crate) fn due(&self, start: Timestamp, now: Timestamp) -> Timestamp {
         if self.attempt.on_its_way {
-            return self.attempt.next_due(&self.setbacks, start, now);
+            // Once the codes have expired, its answer is all that can be waited for.
+            return if self.is_expired(now) {
+                self.attempt.next_due(&self.setbacks, start, now)
+            } else {
+                start.after(self.unheard())
+            };
         }
         // A moment further away than any pause means that the clock has been set back.
-        let longest = now.after(Duration::from_secs(LONGEST_RETRY_AFTER.max(self.interval)));
+        let longest = LONGEST_RETRY_AFTER.max(self.paused()).max(self.interval);
+        let longest = now.after(Duration::from_secs(longest));
         if self.next_poll > longest { now } else { self.next_poll }
+    }
+
+    /// How long after a request another one may follow if nothing is heard of it: its lease has to
+    /// be over, and the interval of one that was not answered.
+    fn unheard(&self) -> Duration {
+        Duration::from_secs(self.attempt.lease.max(self.paused()))
+    }
+
+    /// The pause after one more poll that is not answered, in seconds.
+    fn paused(&self) -> u64 {
+        let doublings = self.setbacks.failures.saturating_add(1).min(MOST_DOUBLINGS);
+        let doubled = self.interval.saturating_mul(1 << doublings);
+        // It grows at least once, however long the interval is.
+        doubled.min(LONGEST_PAUSE.max(self.interval.saturating_mul(2)))
     }
 
     pub(crate) fn end(self, reason: Reason) -> Unauthorized {
@@ -249,18 +292,15 @@ impl Polling {
 
     /// The next poll comes after the interval, or later if the server says so.
     fn wait(&mut self, at_least: Duration, now: Timestamp) {
-        let interval = Duration::from_secs(self.interval);
-        let longest = Duration::from_secs(LONGEST_RETRY_AFTER);
-        self.next_poll = now.after(interval.max(at_least.min(longest)));
+        self.next_poll = now.after(Duration::from_secs(self.interval).max(at_least));
     }
 
     /// RFC 8628 §3.5: on a connection timeout, clients MUST unilaterally reduce their polling
     /// frequency; doubling the interval is what it recommends.
-    fn pause(&mut self, asked: Option<Duration>, now: Timestamp) {
+    pub(super) fn pause(&mut self, asked: Option<Duration>, now: Timestamp) {
+        let paused = Duration::from_secs(self.paused());
         self.setbacks.failures = self.setbacks.failures.saturating_add(1);
-        let doubled = self.interval.checked_shl(self.setbacks.failures).unwrap_or(LONGEST_PAUSE);
-        let doubled = Duration::from_secs(doubled.min(LONGEST_PAUSE));
-        self.wait(asked.unwrap_or_default().max(doubled), now);
+        self.next_poll = now.after(paused.max(asked.unwrap_or_default()));
     }
 
     fn unreadable(mut self, malformed: Malformed, now: Timestamp) -> Failed {

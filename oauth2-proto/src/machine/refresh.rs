@@ -3,12 +3,12 @@
 use alloc::string::String;
 use core::fmt;
 
-use super::authorized::MOST_RESOURCES;
 use super::token_request::is_token_parameter;
-use super::{Authorized, Renewal};
+use super::tokens::MOST_RESOURCES;
+use super::{Authorized, ForResource, Renewal, Tokens};
 use crate::client::{Params, check_resource};
 use crate::error::Misuse;
-use crate::value::Scope;
+use crate::value::{Scope, Timestamp};
 
 /// What a refresh asks for beyond new tokens; for [`Authorized::refresh_with`].
 ///
@@ -73,13 +73,47 @@ impl<'a> Refresh<'a> {
         Ok(asked)
     }
 
-    /// As [`checked`](Self::checked), for another token beside the others.
-    pub(super) fn checked_for(&self, resource: &str, login: &Authorized) -> Result<Asked, Misuse> {
+    /// What is asked for to have another token, for one resource, beside the others.
+    pub(super) fn for_resource(
+        resource: &'a str,
+        login: &Authorized,
+        now: Timestamp,
+    ) -> Result<Asked, Misuse> {
         check_resource(resource)?;
-        if login.held_for(Some(resource)).is_none() && login.others.len() >= MOST_RESOURCES {
+        login.check_room(resource, now)?;
+        let asked = Self::default().resource(resource).checked(login)?;
+        Ok(Asked { resource: Some(resource.into()), ..asked })
+    }
+}
+
+impl Authorized {
+    /// Whether this login can have a token for this resource, beside the others.
+    pub(crate) fn check_room(&self, resource: &str, now: Timestamp) -> Result<(), Misuse> {
+        if self.held_for(Some(resource)).is_some() {
+            return Ok(());
+        }
+        if !self.is_refreshable() {
+            return Err(Misuse::NotRenewable);
+        }
+        let good = self.others.iter().filter(|other| other.tokens.usable(now).is_some());
+        if good.count() >= MOST_RESOURCES {
             return Err(Misuse::Url("resource", "is one too many for one login"));
         }
-        Ok(Asked { resource: Some(resource.into()), ..self.checked(login)? })
+        Ok(())
+    }
+
+    /// Holds a token for a resource, in place of the one before it, or of the one that expires
+    /// first where there are too many.
+    pub(super) fn hold_for(&mut self, resource: String, tokens: Tokens) {
+        self.others.retain(|other| other.resource != resource);
+        if self.others.len() >= MOST_RESOURCES {
+            let worth = |other: &ForResource| (!other.tokens.rejected, other.tokens.lasts_until());
+            let least = self.others.iter().enumerate().min_by_key(|(_, other)| worth(other));
+            if let Some((index, _)) = least {
+                self.others.remove(index);
+            }
+        }
+        self.others.push(ForResource { resource, tokens });
     }
 }
 

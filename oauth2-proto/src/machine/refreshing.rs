@@ -2,7 +2,7 @@
 
 use http::{Request, Response};
 
-use super::{Asked, Attempt, Authorized, Failed, Renewal, State};
+use super::{Asked, Attempt, Authorized, Failed, Refresh, Renewal, State};
 use crate::client::{Client, RequestKind};
 use crate::error::{Denied, Error, INVALID_GRANT, Malformed, Misuse, Reason, TOKEN_ENDPOINT};
 use crate::value::{AccessToken, Body, LoginId, Timestamp};
@@ -57,7 +57,8 @@ impl Refreshing {
             return Err(Failed::new(misuse, self));
         }
         let login = self.held.login;
-        let held = Some(&self.held.tokens.access);
+        let held = self.held.held_for(self.asked.resource.as_deref());
+        let held = held.map(|held| &held.access);
         let heard = client.hear(RequestKind::Refresh, held, self.attempt.sent_at, response);
         match Answer::read(heard.reply(TOKEN_ENDPOINT), login.next().generation()) {
             Answer::Granted(granted) => {
@@ -117,6 +118,29 @@ impl Refreshing {
     #[must_use]
     pub const fn deadline(&self) -> Timestamp {
         self.attempt.deadline()
+    }
+
+    /// Asks for what is needed now, where a token for one resource was asked for in vain: its
+    /// trouble is not that of the whole login.
+    pub(crate) fn asking_for(
+        mut self,
+        resource: Option<&str>,
+        now: Timestamp,
+    ) -> Result<Self, Failed> {
+        if self.asked.resource.is_none() || self.asked.resource.as_deref() == resource {
+            return Ok(self);
+        }
+        let asked = match resource {
+            Some(resource) => Refresh::for_resource(resource, &self.held, now),
+            None => Ok(Asked::default()),
+        };
+        match asked {
+            Ok(asked) => {
+                self.asked = asked;
+                Ok(self)
+            }
+            Err(misuse) => Err(Failed::new(misuse, self)),
+        }
     }
 
     /// When the next attempt is due; `start` as in [`Attempt::next_due`].

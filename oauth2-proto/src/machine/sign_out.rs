@@ -73,7 +73,10 @@ impl Authorized {
         let others = self.others.iter().map(|other| &other.tokens);
         let access = core::iter::once(&self.tokens)
             .chain(others)
-            .filter_map(|tokens| client.revoke(tokens.access.expose(), "access_token", now));
+            .map(|tokens| tokens.access.expose())
+            // A record from elsewhere may have had none.
+            .filter(|token| !token.is_empty())
+            .filter_map(|token| client.revoke(token, "access_token", now));
         refresh.into_iter().chain(access).collect()
     }
 }

@@ -6,9 +6,10 @@ use core::fmt;
 use http::Request;
 
 use super::{
-    Asked, Attempt, Authorized, AwaitingCallback, AwaitingFragment, AwaitingToken, Login, Polling,
-    Refreshing, Unauthorized,
+    Attempt, Authorized, AwaitingCallback, AwaitingFragment, AwaitingToken, Login, Polling,
+    Question, Refreshing, Unauthorized,
 };
+use crate::client::RequestKind;
 use crate::error::{Error, Reason};
 use crate::value::{Body, LoginId};
 
@@ -144,12 +145,20 @@ impl State {
         }
     }
 
-    /// What the refresh on its way has asked for.
-    pub(crate) const fn asked(&self) -> Option<&Asked> {
-        match self {
-            Self::Refreshing(state) => Some(&state.asked),
-            Self::Unauthorized(_) | Self::Authorizing(_) | Self::Authorized(_) => None,
-        }
+    /// What the latest token request has asked for, where its outcome is awaited.
+    pub(crate) fn question(&self) -> Option<Question> {
+        let (kind, asked) = match self {
+            Self::Authorizing(Authorizing::Polling(_)) => (RequestKind::DevicePoll, None),
+            Self::Authorizing(_) => (RequestKind::Token, None),
+            Self::Refreshing(state) => (RequestKind::Refresh, Some(state.asked.clone())),
+            Self::Unauthorized(_) | Self::Authorized(_) => return None,
+        };
+        Some(Question {
+            asked_for: self.identity().generation(),
+            kind,
+            asked: asked.unwrap_or_default(),
+            sent_at: self.attempt()?.sent_at,
+        })
     }
 }
 

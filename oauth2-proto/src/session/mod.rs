@@ -1,10 +1,12 @@
 //! Floor 4: drives one login in place, for a client that lives long. Who sends now?
 
+mod plan;
 mod step;
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use http::{Request, Response};
+use plan::Plan;
 pub use step::{Challenged, Lost, Received, Step, Ticket};
 
 use crate::client::{Client, check_resource};
@@ -55,20 +57,13 @@ pub struct Session {
     /// When an attempt that seems to have been sent in the future was first seen: some clock has
     /// been set back, and its lease is counted from here.
     first_seen: Option<Timestamp>,
+    /// Why the request of the latest step could not be built.
+    obstacle: Option<Error>,
 }
 
 /// A token is not given up for a challenge before it is this old (seconds): a resource server that
 /// rejects every token must not cause a refresh per call.
 const TOO_YOUNG: u64 = 30;
-
-/// What a step comes to, decided without touching anything.
-enum Plan {
-    Use,
-    Send(Timestamp),
-    Wait(Timestamp),
-    Expire,
-    Login,
-}
 
 impl Session {
     /// Takes a login over that needs no browser (any more).
@@ -94,7 +89,7 @@ impl Session {
             | State::Authorizing(Authorizing::AwaitingToken(_) | Authorizing::Polling(_))
             | State::Authorized(_)
             | State::Refreshing(_) => {
-                Ok(Self { client, state, refresh_wanted: false, first_seen: None })
+                Ok(Self { client, state, refresh_wanted: false, first_seen: None, obstacle: None })
             }
         }
     }
@@ -111,6 +106,13 @@ impl Session {
         self.state
     }
 
+    /// Why the latest step could not build the request that it was time for: what
+    /// [`Authenticate`](crate::Authenticate) says. The next attempt waits.
+    #[must_use]
+    pub const fn obstacle(&self) -> Option<&Error> {
+        self.obstacle.as_ref()
+    }
+
     /// What to do now.
     pub fn step(&mut self, now: Timestamp) -> Step<'_> {
         self.step_toward(None, now)
@@ -119,31 +121,47 @@ impl Session {
     /// What to do now for an access token for this resource, beside the one of the login itself.
     ///
     /// # Errors
-    /// [`Misuse::Url`] when the resource is no absolute URI, or has a fragment.
+    /// [`Misuse::Url`] when the resource is no absolute URI, has a fragment, or is one too many
+    /// (32); [`Misuse::NotRenewable`] when there is no refresh token to ask with.
     ///
     /// See [RFC 8707 §2.2](https://www.rfc-editor.org/rfc/rfc8707#section-2.2).
     pub fn step_for(&mut self, resource: &str, now: Timestamp) -> Result<Step<'_>, Error> {
         check_resource(resource)?;
+        self.check_room(Some(resource), now)?;
         Ok(self.step_toward(Some(resource), now))
     }
 
+    /// Whether the login that is held can have a token for this resource.
+    pub(crate) fn check_room(&self, resource: Option<&str>, now: Timestamp) -> Result<(), Misuse> {
+        match (self.state.tokens(), resource) {
+            (Some(held), Some(resource)) => held.check_room(resource, now),
+            (Some(_) | None, Some(_) | None) => Ok(()),
+        }
+    }
+
     pub(crate) fn step_toward(&mut self, resource: Option<&str>, now: Timestamp) -> Step<'_> {
-        match self.plan(resource, now) {
-            Plan::Send(due) => {
-                if let Some((ticket, request)) = self.send(resource, due, now) {
-                    return Step::Send(ticket, request);
-                }
+        self.obstacle = None;
+        let mut plan = self.plan(resource, now);
+        if let Plan::Send(due) = plan {
+            match self.send(resource, due, now) {
+                Ok((ticket, request)) => return Step::Send(ticket, request),
+                Err(error) => self.obstacle = Some(error),
             }
+            self.state.set_back(now);
+            plan = self.plan(resource, now);
+        }
+        match plan {
             Plan::Expire => self.expire(),
             Plan::Wait(until) => return Step::Wait(until),
-            Plan::Use | Plan::Login => {}
+            Plan::Use | Plan::Login | Plan::Send(_) => {}
         }
         match &self.state {
             State::Unauthorized(state) => Step::Login(state.reason()),
             State::Authorized(state) | State::Refreshing(Refreshing { held: state, .. }) => {
                 match state.held_for(resource) {
+                    Some(tokens) if tokens.rejected => Step::Login(&Reason::TokenRejected),
                     Some(tokens) => {
-                        tokens.usable(now).map_or(Step::Login(&Reason::TokenRejected), Step::Use)
+                        tokens.usable(now).map_or(Step::Login(&Reason::TokenExpired), Step::Use)
                     }
                     None => Step::Login(&Reason::TokenExpired),
                 }
@@ -169,6 +187,7 @@ impl Session {
         if !self.is_current(&ticket) {
             return Ok(self.receive_late(&ticket, response, now));
         }
+        let of_resource = ticket.resource().is_some();
         let (client, state) = self.take();
         let received = match state {
             State::Refreshing(state) => state.receive(&client, response, now),
@@ -193,7 +212,7 @@ impl Session {
         };
         match received {
             Ok(authorized) => {
-                self.refresh_wanted = false;
+                self.refresh_wanted &= of_resource;
                 self.state = authorized.into();
                 Ok(Received::Applied)
             }
@@ -302,131 +321,8 @@ impl Session {
         }
     }
 
-    fn plan(&mut self, resource: Option<&str>, now: Timestamp) -> Plan {
-        let forced = self.refresh_wanted;
-        let start = self.lease_start(now);
-        match &self.state {
-            State::Unauthorized(state) if state.renewal.is_none() => Plan::Login,
-            State::Unauthorized(state) => {
-                state.setbacks.pending(now).map_or(Plan::Send(now), Plan::Wait)
-            }
-            State::Authorizing(
-                Authorizing::AwaitingCallback(_) | Authorizing::AwaitingFragment(_),
-            ) => Plan::Login,
-            State::Authorizing(Authorizing::AwaitingToken(state)) => {
-                let due = state.due(start, now);
-                if due > now { Plan::Wait(due) } else { Plan::Send(due) }
-            }
-            State::Authorizing(Authorizing::Polling(state)) => {
-                let due = state.due(start, now);
-                match (due > now, state.is_expired(now)) {
-                    (true, true) if state.attempt.on_its_way => Plan::Wait(due),
-                    (_, true) => Plan::Expire,
-                    (true, false) => Plan::Wait(due),
-                    (false, false) => Plan::Send(due),
-                }
-            }
-            State::Authorized(state) => {
-                let held = state.held_for(resource);
-                let usable = held.is_some_and(|held| held.usable(now).is_some());
-                let stale = held.is_some_and(|held| held.wants_refresh(now));
-                let renewable = match resource {
-                    Some(_) => state.is_refreshable(),
-                    None => state.is_renewable(),
-                };
-                match (usable, renewable, state.setbacks.pending(now)) {
-                    (true, true, None) if forced || stale => Plan::Send(now),
-                    (true, _, _) => Plan::Use,
-                    (false, true, None) => Plan::Send(now),
-                    (false, true, Some(due)) => Plan::Wait(due),
-                    (false, false, _) if resource.is_none() && state.tokens.is_expired(now) => {
-                        Plan::Expire
-                    }
-                    (false, false, _) => Plan::Login,
-                }
-            }
-            State::Refreshing(state) => {
-                let due = state.due(start, now);
-                let held = state.held.held_for(resource);
-                let usable = held.is_some_and(|held| held.usable(now).is_some());
-                let stale = held.is_some_and(|held| held.wants_refresh(now));
-                match (usable, due > now) {
-                    (true, false) if forced || stale => Plan::Send(due),
-                    (true, _) => Plan::Use,
-                    (false, false) => Plan::Send(due),
-                    (false, true) => Plan::Wait(due),
-                }
-            }
-        }
-    }
-
-    /// From when the lease of the attempt on its way is counted: by its own time-stamp, unless that
-    /// lies in the future.
-    fn lease_start(&mut self, now: Timestamp) -> Timestamp {
-        let Some(attempt) = self.state.attempt() else { return now };
-        if now < attempt.sent_at {
-            self.first_seen = Some(self.first_seen.map_or(now, |seen| seen.min(now)));
-        }
-        self.first_seen.map_or(attempt.sent_at, |seen| seen.min(attempt.sent_at))
-    }
-
-    fn send(
-        &mut self,
-        resource: Option<&str>,
-        due: Timestamp,
-        now: Timestamp,
-    ) -> Option<(Ticket, Request<Body>)> {
-        let (client, state) = self.take();
-        let sent = match state {
-            State::Unauthorized(state) => {
-                state.renew(&client, now).map(|(request, state)| (request, state.into()))
-            }
-            State::Authorizing(Authorizing::AwaitingToken(state)) => {
-                state.retry_due(&client, due, now).map(|(request, state)| (request, state.into()))
-            }
-            State::Authorizing(Authorizing::Polling(state)) => {
-                state.poll_due(&client, due, now).map(|(request, state)| (request, state.into()))
-            }
-            State::Authorized(state) => match resource {
-                Some(resource) => state.refresh_for(resource, &client, now),
-                None => state.refresh(&client, now),
-            }
-            .map(|(request, state)| (request, state.into())),
-            State::Refreshing(state) => {
-                state.retry_due(&client, due, now).map(|(request, state)| (request, state.into()))
-            }
-            State::Authorizing(
-                Authorizing::AwaitingCallback(_) | Authorizing::AwaitingFragment(_),
-            ) => Err(Failed::new(Misuse::UnfinishedLogin, state)),
-        };
-        self.refresh_wanted = false;
-        self.first_seen = None;
-        match sent {
-            Ok((request, state)) => {
-                self.state = state;
-                let ticket = self.ticket()?;
-                Some((ticket, request))
-            }
-            Err(Failed { state, .. }) => {
-                self.state = *state;
-                None
-            }
-        }
-    }
-
-    fn ticket(&self) -> Option<Ticket> {
-        let attempt = self.state.attempt()?;
-        Some(Ticket {
-            generation: self.state.identity().generation(),
-            attempt: attempt.number,
-            sent_at: attempt.sent_at,
-            deadline: attempt.deadline(),
-            asked: self.state.asked().cloned().unwrap_or_default(),
-        })
-    }
-
     fn is_current(&self, ticket: &Ticket) -> bool {
-        self.state.identity().generation() == ticket.generation
+        self.state.identity().generation() == ticket.question.asked_for
             && self
                 .state
                 .attempt()
@@ -440,11 +336,10 @@ impl Session {
         now: Timestamp,
     ) -> Received {
         let (client, state) = self.take();
-        let Ticket { generation, sent_at, ref asked, .. } = *ticket;
-        let late = state.receive_late(&client, generation, asked, sent_at, response, now);
+        let late = state.receive_late(&client, &ticket.question, response, now);
         let (state, received) = match late {
             Late::Wins(authorized) => {
-                self.refresh_wanted = false;
+                self.refresh_wanted &= ticket.resource().is_some();
                 (authorized.into(), Received::Applied)
             }
             Late::Yields(state) => (state, Received::Late(Vec::new())),

@@ -6,8 +6,8 @@ use core::fmt;
 use http::Request;
 
 use crate::error::Reason;
-use crate::machine::Asked;
-use crate::value::{AccessToken, Body, Generation, Timestamp};
+use crate::machine::Question;
+use crate::value::{AccessToken, Body, Timestamp};
 
 /// What to do now.
 #[derive(Debug)]
@@ -31,11 +31,9 @@ pub enum Step<'s> {
 #[derive(Debug)]
 #[must_use = "hand it back with the outcome of the request"]
 pub struct Ticket {
-    pub(super) generation: Generation,
+    pub(super) question: Question,
     pub(super) attempt: u32,
-    pub(super) sent_at: Timestamp,
     pub(super) deadline: Timestamp,
-    pub(super) asked: Asked,
 }
 
 impl Ticket {
@@ -47,7 +45,12 @@ impl Ticket {
 
     /// Whether the request may still be sent: law 6, no request leaves after its lease.
     pub(crate) fn is_timely(&self, now: Timestamp) -> bool {
-        self.sent_at <= now && now < self.deadline
+        self.question.sent_at <= now && now < self.deadline
+    }
+
+    /// The resource whose token was asked for, if not the login's own.
+    pub(crate) fn resource(&self) -> Option<&str> {
+        self.question.asked.resource.as_deref()
     }
 }
 

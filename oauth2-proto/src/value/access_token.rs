@@ -10,7 +10,7 @@ use http::{HeaderMap, HeaderValue, Request, Uri};
 use subtle::ConstantTimeEq;
 
 use crate::error::{Error, Malformed, Misuse, Problem, printable};
-use crate::value::Generation;
+use crate::value::{Generation, Timestamp};
 
 const BEARER: &[u8] = b"Bearer ";
 
@@ -49,6 +49,15 @@ impl AccessToken {
         let other_type =
             (!token_type.eq_ignore_ascii_case("bearer")).then(|| printable(token_type));
         Some(Self { header, other_type, generation })
+    }
+
+    /// When a token that is not there counts as expired.
+    pub(crate) const ABSENT_SINCE: Timestamp = Timestamp::from_unix_seconds(0);
+
+    /// Stands in where there is only a refresh token. It is empty, always expired (see
+    /// [`ABSENT_SINCE`](Self::ABSENT_SINCE)), and so never given out.
+    pub(crate) fn absent(generation: Generation) -> Self {
+        Self { header: HeaderValue::from_static("Bearer "), other_type: None, generation }
     }
 
     /// Puts `Authorization: Bearer …` on a request, in place of whatever stood there.

@@ -46,16 +46,28 @@ struct Members<'a> {
     expires_in: Option<&'a RawValue>,
     #[serde(borrow)]
     interval: Option<&'a RawValue>,
+    #[serde(borrow)]
+    error: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    error_description: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    error_uri: Option<Cow<'a, str>>,
 }
 
 impl<'a> DeviceAnswer<'a> {
     pub(crate) fn read(reply: &Reply<'a>) -> Result<Self, Error> {
         let members: Members<'a> = reply.object(StatusCode::OK)?;
+        // GitHub: an error is one whatever the status.
+        if let Some(error) = members.error.as_deref().filter(|error| !error.is_empty()) {
+            let description = members.error_description.as_deref();
+            return Err(reply.denied(error, description, members.error_uri.as_deref()));
+        }
         Self::new(members).map_err(|problem| reply.malformed(problem))
     }
 
     fn new(members: Members<'a>) -> Result<Self, Problem> {
-        let verification_uri = members.verification_uri.or(members.verification_url);
+        let verification_uri = members.verification_uri.filter(|uri| !uri.is_empty());
+        let verification_uri = verification_uri.or(members.verification_url);
         let expires_in = members.expires_in.and_then(|raw| seconds(raw.get()));
         let interval = match members.interval.map(|raw| seconds(raw.get())) {
             Some(None) => return Err(Problem::Member("interval")),

@@ -15,6 +15,16 @@ impl Form {
         Self(String::with_capacity(bytes))
     }
 
+    /// The form that speaks of one token: RFC 7009 §2.1 and RFC 7662 §2.1 have the same.
+    pub(crate) fn of_token(token: &str, token_type_hint: Option<&str>) -> Self {
+        let mut form = Self::with_capacity(token.len().saturating_mul(2).saturating_add(128));
+        form.pair("token", token);
+        if let Some(hint) = token_type_hint {
+            form.pair("token_type_hint", hint);
+        }
+        form
+    }
+
     /// Appends a parameter of a specification: no name there needs encoding. Values are encoded.
     pub(crate) fn pair(&mut self, name: &'static str, value: &str) {
         self.separate();

@@ -8,6 +8,7 @@ use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 
+use super::Challenge;
 use crate::error::{Denied, Diagnostics, Error, Malformed, Outage, Problem, Unavailable};
 
 /// An answer that is neither a redirect nor an outage, and short enough to be read.
@@ -24,6 +25,7 @@ pub(crate) const LONGEST_RETRY_AFTER: u64 = 3600;
 
 impl<'a> Reply<'a> {
     /// Takes an answer of at most `limit` bytes; `endpoint` is what its errors speak of.
+    #[inline]
     pub(crate) fn new(
         endpoint: &'static str,
         status: StatusCode,
@@ -58,10 +60,13 @@ impl<'a> Reply<'a> {
     /// error: the server's own (RFC 6749 §5.2), or one that nobody can read.
     pub(crate) fn object<T: Deserialize<'a>>(&self, expected: StatusCode) -> Result<T, Error> {
         if self.status == expected {
+            // Or the elements of an array would pass for the members of an object.
+            if !self.body.trim_ascii_start().starts_with(b"{") {
+                return Err(self.malformed(Problem::Json));
+            }
             return serde_json::from_slice(self.body).map_err(|error| {
                 // A well-formed object whose members are not as they should be.
-                let is_object = error.is_data() && self.body.trim_ascii_start().starts_with(b"{");
-                self.malformed(if is_object { Problem::Members } else { Problem::Json })
+                self.malformed(if error.is_data() { Problem::Members } else { Problem::Json })
             });
         }
         Err(self.refusal())
@@ -75,7 +80,19 @@ impl<'a> Reply<'a> {
                 members.error_description.as_deref(),
                 members.error_uri.as_deref(),
             ),
-            Ok(_) | Err(_) => self.malformed(Problem::Status(self.status)),
+            Ok(_) | Err(_) => self.challenge_refusal(),
+        }
+    }
+
+    /// RFC 6750 §3: where a bearer token was presented, a challenge explains what the body does not.
+    fn challenge_refusal(&self) -> Error {
+        let challenges = Challenge::from_headers(self.headers);
+        let explained = challenges.iter().find_map(|it| Some((it, it.error()?)));
+        match explained {
+            Some((challenge, error)) if !error.is_empty() => {
+                self.denied(error, challenge.error_description(), challenge.error_uri())
+            }
+            Some(_) | None => self.malformed(Problem::Status(self.status)),
         }
     }
 

@@ -106,6 +106,7 @@ impl<'a> Answer<'a> {
 }
 
 impl<'a> Granted<'a> {
+    #[inline]
     fn read(reply: &Reply<'a>, generation: Generation) -> Result<Self, Error> {
         let status = reply.status();
         let members = match Members::read(reply.body()) {

@@ -9,6 +9,7 @@ import json
 import os
 import sys
 import threading
+from datetime import datetime, timezone
 from socketserver import ThreadingMixIn
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
@@ -121,12 +122,22 @@ from django.contrib import admin
 from django.contrib.auth import get_user_model
 from django.core.management import call_command
 from django.core.wsgi import get_wsgi_application
+from django.http import HttpResponse
 from django.urls import include, path
-from oauth2_provider.models import Application
+from oauth2_provider.models import Application, DeviceGrant
 from oauth2_provider.urls import metadata_urlpatterns
+
+
+def expire(request):
+    """The device code for this user code has expired: nobody has to wait for that."""
+    codes = DeviceGrant.objects.filter(user_code=request.GET["user_code"])
+    codes.update(expires=datetime.fromtimestamp(1, tz=timezone.utc))
+    return HttpResponse()
+
 
 urlpatterns = [
     path("admin/", admin.site.urls),
+    path("expire", expire),
     path("o/", include("oauth2_provider.urls", namespace="oauth2_provider")),
     path("", include((metadata_urlpatterns, "oauth2_provider"), namespace="metadata")),
 ]
@@ -134,6 +145,7 @@ urlpatterns = [
 GRANTS = {
     "authorization_code": Application.GRANT_AUTHORIZATION_CODE,
     "client_credentials": Application.GRANT_CLIENT_CREDENTIALS,
+    "hybrid": Application.GRANT_OPENID_HYBRID,
     "implicit": Application.GRANT_IMPLICIT,
     "password": Application.GRANT_PASSWORD,
     "urn:ietf:params:oauth:grant-type:device_code": Application.GRANT_DEVICE_CODE,

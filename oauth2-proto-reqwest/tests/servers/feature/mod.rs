@@ -1,5 +1,6 @@
 //! What is tried at every server, in the order of the table.
 
+use core::fmt::Debug;
 use core::pin::Pin;
 
 use oauth2_proto::{Authorized, Error};
@@ -8,10 +9,18 @@ use crate::table::Outcome;
 use crate::world::World;
 
 mod authentication;
+mod callback;
 mod client_credentials;
 mod code;
+mod details;
+mod device;
+mod discovery;
+mod introspection;
+mod legacy;
 mod refresh;
 mod refusal;
+mod registration;
+mod resource;
 mod revocation;
 
 /// One row of the table.
@@ -38,13 +47,45 @@ pub(crate) fn rows() -> Vec<Row> {
         row("refresh with rotation, hyper", |world| refresh::rotates(world.over_hyper())),
         row("client credentials", client_credentials::logs_in),
         row("client credentials, hyper", |world| client_credentials::logs_in(world.over_hyper())),
+        row("password", legacy::logs_in_by_password),
+        row("implicit", legacy::logs_in_by_fragment),
+        row("device: approved", device::is_approved),
+        row("device: denied", device::is_denied),
+        row("device: expired", device::expires),
+        row("device: slowed down", device::is_slowed_down),
+        row("hybrid: an ID token beside the code", callback::is_hybrid),
+        row("response mode form_post", callback::is_posted),
+        row("resource indicator", resource::binds),
+        row("resource indicators: a token for each", resource::has_a_token_each),
+        row("resource indicator: an unknown one", resource::of_others_is_refused),
+        row("pushed authorization request", details::are_pushed),
+        row("authorization details", details::are_granted),
+        row("authorization details of an unknown type", details::of_no_known_type_are_refused),
         row("client authentication: none", authentication::none),
         row("client authentication: client_secret_basic", authentication::basic),
         row(
             "client authentication: client_secret_basic, reserved characters",
             authentication::basic_of_reserved_characters,
         ),
+        row(
+            "client authentication: client_secret_basic, not encoded",
+            authentication::raw_basic_of_reserved_characters,
+        ),
         row("client authentication: client_secret_post", authentication::post),
+        row("client authentication: client_secret_jwt", authentication::secret_jwt),
+        row("client authentication: private_key_jwt", authentication::key_jwt),
+        row("client authentication: tls_client_auth", authentication::certificate),
+        row(
+            "client authentication: self_signed_tls_client_auth",
+            authentication::self_signed_certificate,
+        ),
+        row("discovery", discovery::is_enough_to_log_in),
+        row("discovery of every endpoint", discovery::is_complete),
+        row("discovery by the resource", discovery::begins_at_the_resource),
+        row("registration", registration::registers),
+        row("registration management", registration::is_managed),
+        row("introspection", introspection::tells),
+        row("revocation of one token", introspection::of_one_token_is_revoked),
         row("revocation when signing out", revocation::signs_out),
         row("wrong secret", refusal::wrong_secret),
         row("wrong verifier", refusal::wrong_verifier),
@@ -73,7 +114,7 @@ fn is_worthless(result: &Result<Authorized, Error>) -> bool {
 }
 
 /// Names the way in which a server refuses. It has to.
-fn refused(result: Result<Authorized, Error>, expected: &str) -> Outcome {
+fn refused<T: Debug>(result: Result<T, Error>, expected: &str) -> Outcome {
     let error = result.map(drop).unwrap_err();
     if let Error::Malformed(malformed) = &error {
         let status = malformed.diagnostics().unwrap().status();

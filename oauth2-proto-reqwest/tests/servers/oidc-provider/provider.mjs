@@ -4,6 +4,7 @@
 // It ends when standard input does, and so with the test, however that ends.
 import { once } from 'node:events';
 import http from 'node:http';
+import https from 'node:https';
 import readline from 'node:readline';
 import { Provider, errors } from 'oidc-provider';
 
@@ -20,26 +21,33 @@ const server = http.createServer();
 server.listen(0, '127.0.0.1');
 await once(server, 'listening');
 const origin = `http://127.0.0.1:${server.address().port}`;
+// The same endpoints, where clients show a certificate.
+const mutual = https.createServer({ ...settings.tls, requestCert: true, rejectUnauthorized: false });
+mutual.listen(0, '127.0.0.1');
+await once(mutual, 'listening');
 
 const grants = {
   [CODE]: { grant_types: [CODE, 'refresh_token'], response_types: ['code'] },
   [DEVICE]: { grant_types: [DEVICE, 'refresh_token'], response_types: [] },
   client_credentials: { grant_types: ['client_credentials'], response_types: [] },
   implicit: { grant_types: ['implicit'], response_types: ['id_token token'] },
+  hybrid: { grant_types: [CODE, 'implicit', 'refresh_token'], response_types: ['code id_token'] },
 };
 
-const clients = settings.clients
-  .filter(({ grant }) => grant in grants)
-  .map(({ id, secret, authentication, grant }) => ({
-    client_id: id,
-    ...(secret && { client_secret: secret }),
-    token_endpoint_auth_method: authentication,
-    // The redirect URIs are on this machine and without TLS: those of a native app.
-    application_type: 'native',
-    redirect_uris: grants[grant].response_types.length ? settings.redirect_uris : [],
-    authorization_details_types: ['payment'],
-    ...grants[grant],
-  }));
+const clients = settings.clients.map(({ id, secret, authentication, grant, jwks }) => ({
+  client_id: id,
+  ...(secret && { client_secret: secret }),
+  ...(jwks && { jwks }),
+  ...(authentication === 'tls_client_auth' && {
+    tls_client_auth_san_dns: settings.certified_client,
+  }),
+  token_endpoint_auth_method: authentication,
+  // The redirect URIs are on this machine and without TLS: those of a native app.
+  application_type: 'native',
+  redirect_uris: grants[grant].response_types.length ? settings.redirect_uris : [],
+  authorization_details_types: ['payment'],
+  ...grants[grant],
+}));
 
 const provider = new Provider(origin, {
   clients,
@@ -53,8 +61,10 @@ const provider = new Provider(origin, {
     'client_secret_post',
     'client_secret_jwt',
     'private_key_jwt',
+    'tls_client_auth',
+    'self_signed_tls_client_auth',
   ],
-  responseTypes: ['code', 'id_token token', 'id_token'],
+  responseTypes: ['code', 'code id_token', 'id_token token', 'id_token'],
   rotateRefreshToken: true,
   issueRefreshToken: async (ctx, client) => client.grantTypeAllowed('refresh_token'),
   findAccount: async (ctx, id) => ({ accountId: id, claims: async () => ({ sub: id }) }),
@@ -62,7 +72,7 @@ const provider = new Provider(origin, {
     AccessToken: 600,
     AuthorizationCode: 60,
     ClientCredentials: 600,
-    DeviceCode: settings.device_code_lifetime,
+    DeviceCode: 600,
     Grant: 3600,
     IdToken: 600,
     Interaction: 600,
@@ -74,6 +84,16 @@ const provider = new Provider(origin, {
     devInteractions: { enabled: true },
     clientCredentials: { enabled: true },
     deviceFlow: { enabled: true },
+    mTLS: {
+      enabled: true,
+      tlsClientAuth: true,
+      selfSignedTlsClientAuth: true,
+      getCertificate: ({ req }) => req.socket.getPeerX509Certificate?.(),
+      certificateAuthorized: ({ req }) => req.socket.authorized,
+      certificateSubjectMatches: ({ req }, property, expected) =>
+        property === 'tls_client_auth_san_dns' &&
+        req.socket.getPeerX509Certificate().checkHost(expected) !== undefined,
+    },
     introspection: { enabled: true, allowedPolicy: async () => true },
     revocation: { enabled: true },
     pushedAuthorizationRequests: { enabled: true },
@@ -84,7 +104,7 @@ const provider = new Provider(origin, {
       defaultResource: async () => undefined,
       useGrantedResource: async () => true,
       getResourceServerInfo: async (ctx, resource) => {
-        if (resource !== settings.resource) throw new errors.InvalidTarget();
+        if (!settings.resources.includes(resource)) throw new errors.InvalidTarget();
         return { scope: 'read write', audience: resource, accessTokenFormat: 'opaque' };
       },
     },
@@ -112,5 +132,19 @@ function asked(ctx) {
 for (const event of ['authorization.error', 'grant.error', 'server_error', 'revocation.error']) {
   provider.on(event, (ctx, error) => console.error(event, error));
 }
-server.on('request', provider.callback());
-console.log(`listening ${origin}`);
+
+// The device code for this user code has expired: nobody has to wait for that.
+async function expire(userCode) {
+  const stored = await provider.DeviceCode.adapter.findByUserCode(userCode.replace('-', ''));
+  stored.exp = 1;
+}
+
+const serve = provider.callback();
+server.on('request', async (request, response) => {
+  const url = new URL(request.url, origin);
+  if (url.pathname !== '/expire') return serve(request, response);
+  await expire(url.searchParams.get('user_code'));
+  response.end();
+});
+mutual.on('request', serve);
+console.log(`listening ${origin} https://127.0.0.1:${mutual.address().port}`);

@@ -16,10 +16,12 @@ use rcgen::KeyPair;
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
 
-use super::{Act, Endpoints, Labels, Pages, Running, as_it_is, folder};
-use crate::browser::Browser;
+use super::{Act, Endpoints, Expiry, Labels, Pages, Running, folder};
+use crate::browser::{Browser, End};
 use crate::process::{Process, bound};
-use crate::registered::{CLIENTS, PASSWORD, REDIRECT_URI, Registered, USER};
+use crate::registered::{
+    CLIENTS, DEVICE_GRANT, HYBRID_GRANT, PASSWORD, REDIRECT_URI, Registered, USER,
+};
 use crate::world::builder;
 
 pub(crate) const NAME: &str = "glewlwyd";
@@ -27,6 +29,8 @@ pub(crate) const VERSION: &str = "2.7.5";
 
 const CONFIGURATION: &str = include_str!("../glewlwyd/glewlwyd.conf");
 const PLUGIN: &str = include_str!("../glewlwyd/plugin.json");
+
+const EXPIRE: &str = "UPDATE gpo_device_authorization SET gpoda_expires_at = 1";
 
 /// Where Debian's package puts things.
 const LIBRARY: &str = "/usr/lib/glewlwyd";
@@ -47,17 +51,25 @@ pub(crate) async fn start(listener: LoopbackListener) -> Option<Running> {
     administrator.log_in("admin", "password").await;
     set_up(&administrator, &origin, listener.redirect_uri()).await;
     Some(Running {
-        issuer: Some(origin.clone()),
+        // What it says about itself is there.
+        issuer: Some(format!("{origin}/api/oidc")),
         origin,
+        mutual_tls: Err("takes certificates only where no endpoint is without TLS"),
         endpoints: Endpoints {
             authorization: "/api/oidc/auth",
             token: "/api/oidc/token",
             revocation: Some("/api/oidc/revoke"),
+            introspection: Some("/api/oidc/introspect"),
+            pushed_authorization: Some("/api/oidc/par"),
+            registration: Some("/api/oidc/register"),
+            device_authorization: Some("/api/oidc/device_authorization"),
             resource: Some("/api/oidc/userinfo"),
         },
         pages: Pages::Glewlwyd,
         // No button says no.
         labels: Labels { allow: "Continue", deny: None },
+        device_labels: Labels { allow: "Continue", deny: None },
+        expiry: Expiry::Database(home.path().join("glewlwyd.db"), EXPIRE),
         acts: &[
             Act::Fill("username", USER),
             Act::Fill("password", PASSWORD),
@@ -68,7 +80,7 @@ pub(crate) async fn start(listener: LoopbackListener) -> Option<Running> {
         ],
         scope: "read",
         service_scope: "read",
-        registered: as_it_is,
+        registered,
         listener: Mutex::new(Some(listener)),
         _keep: Box::new((process, home)),
     })
@@ -124,7 +136,7 @@ async fn listen(home: &Path) -> (String, Process) {
 async fn set_up(administrator: &Api, origin: &str, redirect_uri: &str) {
     let key = KeyPair::generate().unwrap();
     let mut plugin: Value = serde_json::from_str(PLUGIN).unwrap();
-    plugin["parameters"]["iss"] = origin.into();
+    plugin["parameters"]["iss"] = format!("{origin}/api/oidc").into();
     plugin["parameters"]["key"] = key.serialize_pem().into();
     plugin["parameters"]["cert"] = key.public_key_pem().into();
     administrator.call(Method::POST, "/mod/plugin", &plugin).await;
@@ -140,17 +152,27 @@ async fn set_up(administrator: &Api, origin: &str, redirect_uri: &str) {
         "enabled": true,
     });
     administrator.call(Method::POST, "/user", &user).await;
-    for client in &CLIENTS {
-        let client = registration(client, redirect_uri);
+    for client in CLIENTS.iter().filter_map(registered) {
+        let client = registration(&client, redirect_uri);
         administrator.call(Method::POST, "/client", &client).await;
     }
 }
 
+/// Without those that have a certificate.
+fn registered(it: &Registered) -> Option<Registered> {
+    (!it.authentication.ends_with("tls_client_auth")).then_some(*it)
+}
+
 fn registration(client: &Registered, redirect_uri: &str) -> Value {
+    // Its own names for what is allowed.
     let grants = match client.grant {
-        "authorization_code" => json!(["code", "refresh_token", "delete_token"]),
-        other => json!([other, "refresh_token", "delete_token"]),
+        "authorization_code" => &["code"][..],
+        HYBRID_GRANT => &["code", "id_token"],
+        "implicit" => &["token"],
+        DEVICE_GRANT => &["device_authorization"],
+        other => &[other],
     };
+    let grants = [grants, &["refresh_token", "delete_token"]].concat();
     let mut registration = json!({
         "client_id": client.id,
         "name": client.id,
@@ -158,12 +180,17 @@ fn registration(client: &Registered, redirect_uri: &str) -> Value {
         "redirect_uri": [REDIRECT_URI, redirect_uri],
         "authorization_type": grants,
         "token_endpoint_auth_method": [client.authentication],
+        "authorization_details_types": ["payment"],
         "scope": ["read"],
         "enabled": true,
     });
     if let Some(secret) = client.secret {
         registration["client_secret"] = secret.into();
         registration["password"] = secret.into();
+    }
+    if let Some(keys) = client.jwks() {
+        registration["jwks"] = keys;
+        registration["confidential"] = true.into();
     }
     registration
 }
@@ -191,9 +218,16 @@ impl Api {
 }
 
 /// What its page does when a person logs in and consents: the page is a script, and calls these.
-pub(crate) async fn visit(browser: &Browser, url: Url) -> String {
-    let page = location(browser, url.clone()).await;
-    let page = url.join(&page).unwrap();
+pub(crate) async fn visit(browser: &Browser, url: Url) -> End {
+    let answer = browser.get(&url).await;
+    let Some(page) = answer.headers().get(LOCATION) else {
+        panic!("{url}: {} {}", answer.status(), answer.text().await.unwrap());
+    };
+    let page = page.to_str().unwrap();
+    if !page.contains("/login.html") {
+        return End::Sent(page.to_owned());
+    }
+    let page = url.join(page).unwrap();
     let parameter = |name: &str| {
         let found = page.query_pairs().find(|(own, _)| own == name);
         found.unwrap_or_else(|| panic!("no {name} in {page}")).1.into_owned()
@@ -203,15 +237,11 @@ pub(crate) async fn visit(browser: &Browser, url: Url) -> String {
     api.log_in(USER, PASSWORD).await;
     let (client, scope) = (parameter("client_id"), parameter("scope"));
     api.call(Method::PUT, &format!("/auth/grant/{client}"), &json!({ "scope": scope })).await;
+    let types = page.query_pairs().find(|(name, _)| name == "authorization_details");
+    for name in types.iter().flat_map(|(_, names)| names.split(',')) {
+        api.call(Method::PUT, &format!("/oidc/rar/{client}/{name}/1"), &json!({})).await;
+    }
     let mut back = Url::parse(&parameter("callback_url")).unwrap();
     back.query_pairs_mut().append_key_only("g_continue");
-    location(browser, back).await
-}
-
-async fn location(browser: &Browser, url: Url) -> String {
-    let answer = browser.http.get(url.clone()).send().await.unwrap();
-    let Some(location) = answer.headers().get(LOCATION) else {
-        panic!("{url}: {} {}", answer.status(), answer.text().await.unwrap());
-    };
-    location.to_str().unwrap().to_owned()
+    browser.visit(back).await
 }

@@ -1,6 +1,7 @@
 //! The servers: how each is started, and what it is like.
 
 use core::any::Any;
+use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Mutex;
 
@@ -23,11 +24,16 @@ pub(crate) const NAMES: [&str; 4] =
 /// A server that listens. It stops when this is dropped.
 pub(crate) struct Running {
     pub(crate) origin: String,
+    /// Where its endpoints ask clients for a certificate, or why nowhere.
+    pub(crate) mutual_tls: Result<String, &'static str>,
     /// Where it is announced that callbacks carry it (RFC 9207).
     pub(crate) issuer: Option<String>,
     pub(crate) endpoints: Endpoints,
     pub(crate) pages: Pages,
     pub(crate) labels: Labels,
+    /// The same on the pages where a device's user code is entered.
+    pub(crate) device_labels: Labels,
+    pub(crate) expiry: Expiry,
     /// A login and its consent in a browser that executes scripts.
     pub(crate) acts: &'static [Act],
     /// What a person's login asks for: enough for a refresh token and the protected resource.
@@ -48,6 +54,10 @@ pub(crate) struct Endpoints {
     pub(crate) authorization: &'static str,
     pub(crate) token: &'static str,
     pub(crate) revocation: Option<&'static str>,
+    pub(crate) introspection: Option<&'static str>,
+    pub(crate) device_authorization: Option<&'static str>,
+    pub(crate) pushed_authorization: Option<&'static str>,
+    pub(crate) registration: Option<&'static str>,
     /// A resource that needs a token of `Running::scope`.
     pub(crate) resource: Option<&'static str>,
 }
@@ -67,6 +77,17 @@ pub(crate) struct Labels {
     pub(crate) allow: &'static str,
     /// Where a person can say no.
     pub(crate) deny: Option<&'static str>,
+}
+
+/// What makes a device code expire before its time, so that nobody has to wait.
+#[derive(Debug)]
+pub(crate) enum Expiry {
+    /// A visit of this path of the server's script, with the user code.
+    Path(&'static str),
+    /// A statement for the database in this file.
+    Database(PathBuf, &'static str),
+    /// The server has no device codes.
+    Nothing,
 }
 
 /// What a person does in a browser, one after the other.
@@ -121,16 +142,12 @@ async fn run(
     name: &'static str,
     command: &mut Command,
     listener: &LoopbackListener,
+    registered: fn(&Registered) -> Option<Registered>,
 ) -> (String, Process) {
     let redirect_uris = [REDIRECT_URI.to_owned(), listener.redirect_uri().to_owned()];
-    let settings = settings(&redirect_uris).to_string();
+    let settings = settings(&redirect_uris, registered).to_string();
     let mut process = Process::spawn(name, command, &settings, "listening ");
     (process.said().await, process)
-}
-
-/// Registered as it is.
-const fn as_it_is(it: &Registered) -> Option<Registered> {
-    Some(*it)
 }
 
 /// A folder that is gone when the server is.

@@ -4,7 +4,7 @@ use std::sync::Mutex;
 
 use oauth2_proto_reqwest::loopback::LoopbackListener;
 
-use super::{Act, Endpoints, Labels, Pages, Running};
+use super::{Act, Endpoints, Expiry, Labels, Pages, Running};
 use crate::in_process::{
     AuthorizationServer, CONFIDENTIAL_CLIENT, CONFIDENTIAL_SECRET, PUBLIC_CLIENT, RESOURCE_SCOPE,
     SCOPES, Settings,
@@ -19,6 +19,7 @@ pub(crate) async fn start(listener: LoopbackListener) -> Running {
     let authorization = server.authorization_url();
     Running {
         origin: authorization.strip_suffix("/authorize").unwrap().to_owned(),
+        mutual_tls: Err("the server takes no certificates"),
         issuer: None,
         endpoints: Endpoints {
             authorization: "/authorize",
@@ -28,6 +29,8 @@ pub(crate) async fn start(listener: LoopbackListener) -> Running {
         },
         pages: Pages::Forms,
         labels: Labels { allow: "Allow", deny: Some("Deny") },
+        device_labels: Labels { allow: "", deny: None },
+        expiry: Expiry::Nothing,
         acts: &[Act::Press("Allow")],
         scope: RESOURCE_SCOPE,
         service_scope: SCOPES,

@@ -14,9 +14,9 @@ use zeroize::Zeroizing;
 use super::Dialect;
 use super::members::Object;
 use crate::client::RequestKind;
-use crate::client::server::{endpoint, is_machine_parameter};
+use crate::client::server::is_machine_parameter;
 use crate::error::Misuse;
-use crate::value::Body;
+use crate::value::{Body, EndpointUrl};
 use crate::wire::Form;
 
 /// How requests of one kind deviate.
@@ -114,10 +114,10 @@ impl Dialect {
         let own = self.request_dialect(kind);
         if let Some(second) = &self.second_request {
             // Better refused now than when a code has been spent.
-            uri(endpoint(ENDPOINT, &second.endpoint)?.as_str())?;
+            EndpointUrl::new(ENDPOINT, &second.endpoint)?;
         }
         if let Some(text) = &own.endpoint {
-            *request.uri_mut() = uri(endpoint(ENDPOINT, text)?.as_str())?;
+            *request.uri_mut() = EndpointUrl::new(ENDPOINT, text)?.uri;
         }
         let headers = self.every_request.headers.iter().chain(&own.headers);
         for (name, value) in headers {
@@ -243,7 +243,7 @@ pub(super) fn extend_query(
     Ok(())
 }
 
-pub(super) fn uri(text: &str) -> Result<Uri, Misuse> {
+fn uri(text: &str) -> Result<Uri, Misuse> {
     Uri::try_from(text).map_err(|_| Misuse::Url(ENDPOINT, "is not a URI"))
 }
 

@@ -10,10 +10,9 @@ use http::{HeaderValue, Method, Request};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use super::request::{ENDPOINT, put, uri};
+use super::request::{ENDPOINT, put};
 use super::{Dialect, RequestFormat};
-use crate::client::server::endpoint;
-use crate::value::{AccessToken, Body, Secret};
+use crate::value::{AccessToken, Body, EndpointUrl, Secret};
 
 /// A request that follows the one for a login's first token. Its answer brings the token that is
 /// used; a refresh has none.
@@ -53,7 +52,7 @@ impl Dialect {
         let second = self.second_request.as_ref()?;
         let mut request = Request::new(Body::default());
         *request.method_mut() = Method::POST;
-        *request.uri_mut() = uri(endpoint(ENDPOINT, &second.endpoint).ok()?.as_str()).ok()?;
+        *request.uri_mut() = EndpointUrl::new(ENDPOINT, &second.endpoint).ok()?.uri;
         request.headers_mut().insert(ACCEPT, HeaderValue::from_static("application/json"));
         request
             .headers_mut()

@@ -4,11 +4,11 @@ use alloc::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
+use super::super::polling::SLOWEST;
 use super::super::{Attempt, Login, Polling, Setbacks};
 use super::check::{attempt, link, login, scope, secret, shown};
 use super::{Invalid, V1};
 use crate::value::Timestamp;
-use crate::wire::LONGEST_INTERVAL;
 
 #[derive(Serialize, Deserialize)]
 pub(super) struct PollingV1<'a> {
@@ -47,8 +47,7 @@ impl TryFrom<PollingV1<'_>> for Polling {
     type Error = Invalid;
 
     fn try_from(stored: PollingV1<'_>) -> Result<Self, Invalid> {
-        // slow_down adds to it for as long as the codes live, but nobody polls this rarely.
-        if !(1..=LONGEST_INTERVAL.saturating_mul(2)).contains(&stored.interval) {
+        if !(1..=SLOWEST).contains(&stored.interval) {
             return Err("an interval of impossible length");
         }
         Ok(Self {

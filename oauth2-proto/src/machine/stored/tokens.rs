@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
-use super::super::authorized::MOST_RESOURCES;
+use super::super::tokens::MOST_RESOURCES;
 use super::super::{
     Asked, Attempt, Authorized, ForResource, Login, Refreshing, Renewal, Setbacks, Tokens,
 };
@@ -93,9 +93,7 @@ impl TokensV1<'_> {
         }
         let generation = Generation::new(login.id, self.number);
         Ok(Tokens {
-            access: AccessToken::new(&self.access_token, &self.token_type, generation)
-                .filter(|_| !self.token_type.is_empty())
-                .ok_or("an access token of wrong form")?,
+            access: self.access_token(generation).ok_or("an access token of wrong form")?,
             id_token: self.id_token.map(secret).transpose()?,
             requested: scope(&self.requested_scope)?,
             granted: scope(&self.scope)?,
@@ -105,6 +103,21 @@ impl TokensV1<'_> {
             expires_at: self.expires_at,
             rejected: self.rejected,
         })
+    }
+
+    fn access_token(&self, generation: Generation) -> Option<AccessToken> {
+        if self.is_absent() {
+            return Some(AccessToken::absent(generation));
+        }
+        AccessToken::new(&self.access_token, &self.token_type, generation)
+            .filter(|_| !self.token_type.is_empty())
+    }
+
+    /// A record from elsewhere had only a refresh token.
+    fn is_absent(&self) -> bool {
+        self.access_token.is_empty()
+            && self.token_type == "Bearer"
+            && self.expires_at == Some(AccessToken::ABSENT_SINCE)
     }
 }
 
@@ -139,6 +152,9 @@ impl TryFrom<AuthorizedV1<'_>> for Authorized {
         let login = login(stored.login)?;
         if stored.others.len() > MOST_RESOURCES {
             return Err("tokens for too many resources");
+        }
+        if stored.tokens.is_absent() && stored.renewal.is_none() {
+            return Err("neither an access token nor anything to get one with");
         }
         let mut others: Vec<ForResource> = Vec::new();
         for other in stored.others {

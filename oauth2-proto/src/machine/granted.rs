@@ -1,0 +1,108 @@
+//! What a token answer makes of a login: a new one, or the successor of the one that asked.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use super::{Asked, Authorized, Login, Renewal, Setbacks, Tokens};
+use crate::client::Client;
+use crate::value::{RandomText, Scope, Secret, Timestamp};
+use crate::wire::Granted;
+
+impl Authorized {
+    /// The tokens of an answer, made of the answer alone.
+    pub(super) fn new(
+        login: Login,
+        client: &Client,
+        granted: &Granted<'_>,
+        earlier: Setbacks,
+        sent_at: Timestamp,
+        now: Timestamp,
+    ) -> Self {
+        let login = login.next();
+        let tokens = Tokens::new(client.policy(), granted, sent_at, now);
+        let renewal = granted.refresh_token.as_deref().map(Renewal::refresh_token);
+        let mut setbacks = Setbacks::default();
+        // A token that is dead on arrival is a setback like any other: ask again, but not at once.
+        if tokens.expires_at.is_some_and(|expires_at| now >= expires_at) {
+            setbacks.failures = earlier.failures;
+            setbacks.back_off(None, now);
+        }
+        Self {
+            login,
+            tokens,
+            others: Vec::new(),
+            renewal,
+            full_scope: None,
+            nonce: None,
+            kept: Secret::from(""),
+            setbacks,
+        }
+    }
+
+    /// Adds what was asked for. RFC 6749 §5.1: an answer without scope has granted just that.
+    pub(super) fn asked_for(mut self, requested: Scope, granted: &Granted<'_>) -> Self {
+        self.tokens.granted = granted.scope(requested.clone());
+        self.tokens.requested = requested;
+        self
+    }
+
+    /// Adds what only a login in a browser has.
+    pub(super) fn in_browser(
+        mut self,
+        nonce: Option<RandomText>,
+        kept: Vec<(String, String)>,
+    ) -> Self {
+        self.nonce = nonce;
+        let mut text = String::new();
+        for (name, value) in &kept {
+            text.push(if text.is_empty() { '{' } else { ',' });
+            // Writing a text as JSON cannot fail.
+            text.push_str(&serde_json::to_string(name).unwrap_or_default());
+            text.push(':');
+            text.push_str(&serde_json::to_string(value).unwrap_or_default());
+        }
+        if !text.is_empty() {
+            text.push('}');
+            self.kept = Secret::new(text);
+        }
+        self
+    }
+
+    /// Keeps what these tokens' predecessors had and the answer does not mention.
+    pub(super) fn succeeding(mut self, old: Self, asked: Asked, granted: &Granted<'_>) -> Self {
+        self.nonce = old.nonce;
+        self.kept = old.kept;
+        self.others = old.others;
+        if let Some(resource) = asked.resource {
+            // RFC 6749 §6: without scope, it is that of the refresh token.
+            let full = old.full_scope.as_ref().unwrap_or(&old.tokens.granted).clone();
+            let mut tokens = core::mem::replace(&mut self.tokens, old.tokens);
+            tokens.granted = granted.scope(full);
+            tokens.requested = self.tokens.requested.clone();
+            self.full_scope = old.full_scope;
+            self.hold_for(resource, tokens);
+        } else {
+            let full = old.full_scope.unwrap_or(old.tokens.granted);
+            self.tokens.granted = match asked.scope {
+                Some(narrower) => {
+                    self.full_scope = Some(full);
+                    granted.scope(narrower)
+                }
+                None => granted.scope(full),
+            };
+            self.tokens.requested = old.tokens.requested;
+            self.tokens.id_token = self.tokens.id_token.or(old.tokens.id_token);
+        }
+        self.renewal = match (self.renewal, old.renewal) {
+            // RFC 6749 §4.4.3: a refresh token SHOULD NOT be included; the grant is repeated.
+            (_, Some(Renewal::ClientCredentials(grant))) => Some(Renewal::ClientCredentials(grant)),
+            // RFC 6749 §6: the server MAY issue a new refresh token. If not, the old one stays.
+            (new, kept) => new.or(kept),
+        };
+        self
+    }
+
+    pub(super) fn renewed_by(self, renewal: Option<Renewal>) -> Self {
+        Self { renewal, ..self }
+    }
+}
