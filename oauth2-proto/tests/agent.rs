@@ -14,7 +14,7 @@ use std::task::Wake;
 
 use agent_support::{
     Executor, Fate, Fault, Faulty, LIFETIME, OLD_ENOUGH, PATIENCE, World, all, block_on, number,
-    pause, run, stored, take,
+    pause, run, seed, stored, take,
 };
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
 use oauth2_proto::agent::{Agent, Change, Host, MemoryStore, Origins, Store};
@@ -1182,4 +1182,138 @@ fn many_threads_with_callers_that_come_and_go_lose_neither_wake_ups_nor_tokens()
         assert!(!world.theft(), "a refresh token was used twice");
         println!("{} requests in {} seconds of that world", world.requests(), world.seconds());
     });
+}
+
+mod a_device_login {
+    use super::*;
+
+    /// Asks again and again until there is a token, as a program does that shows the codes.
+    async fn until_token<S: Store>(agent: Agent<World, S>) -> Asked {
+        loop {
+            match agent.token().await {
+                Err(error) if error.is_retryable() => {}
+                asked => return asked,
+            }
+        }
+    }
+
+    #[test]
+    fn is_driven_to_its_token() {
+        let world = World::new();
+        let login = world.device_login();
+        let agent = Agent::new(world.client(), world.clone(), &mut seed(), login).unwrap();
+        assert_eq!(number(&run(&world, until_token(agent.clone()))), 0);
+        assert_eq!(world.polls(), [5, 10, 15, 20], "nobody polls faster than the interval");
+        // From there on it is a login like any other.
+        world.pass(LIFETIME);
+        assert_eq!(number(&run(&world, token(agent))), 1);
+    }
+
+    #[test]
+    fn is_polled_once_for_all_callers() {
+        for order in 0..10 {
+            let world = World::new();
+            let login = world.device_login();
+            let agent = Agent::new(world.client(), world.clone(), &mut seed(), login).unwrap();
+            let mut executor = Executor::shuffled(world.clone(), order);
+            let outcomes: Vec<_> =
+                (0..20).map(|_| executor.spawn(until_token(agent.clone()))).collect();
+            executor.run();
+            assert!(outcomes.iter().all(|outcome| number(&take(outcome)) == 0));
+            assert_eq!(world.polls(), [5, 10, 15, 20]);
+        }
+    }
+
+    #[test]
+    fn is_driven_by_whichever_process_lives() {
+        let world = World::new();
+        let store = Arc::new(MemoryStore::new());
+        let first = world.open(Arc::clone(&store));
+        let login = world.device_login();
+        assert!(block_on(first.log_in(login)).is_ok());
+        let second = world.open(store);
+        // The first one polls once, and is gone.
+        world.pass(5);
+        let mut executor = Executor::new(world.clone());
+        let asked = executor.spawn(until_token(first.clone()));
+        executor.settle();
+        assert_eq!(world.polls(), [5]);
+        executor.cancel(0);
+        drop((asked, first));
+        assert_eq!(number(&run(&world, until_token(second))), 0);
+        assert!(world.polls().windows(2).all(|pair| pair[1] - pair[0] >= 5), "{:?}", world.polls());
+    }
+
+    #[test]
+    fn that_is_refused_needs_a_person() {
+        let world = World::new();
+        let login = world.device_login();
+        let agent = Agent::new(world.client(), world.clone(), &mut seed(), login).unwrap();
+        // The codes expire while nobody asks.
+        world.pass(600);
+        let asked = run(&world, token(agent));
+        assert_eq!(ended(&asked), Some(&Reason::Deadline));
+        assert!(world.polls().is_empty());
+    }
+}
+
+mod tokens_for_resources {
+    use super::*;
+
+    const CALENDAR: &str = "https://cal.example/";
+    const CONTACTS: &str = "https://contacts.example/";
+
+    async fn token_for(agent: Agent<World>, resource: &'static str) -> Asked {
+        agent.token_for(resource).await
+    }
+
+    #[test]
+    fn share_one_refresh_token() {
+        let world = World::new();
+        let agent = world.agent();
+        let calendar = run(&world, token_for(agent.clone(), CALENDAR));
+        let contacts = run(&world, token_for(agent.clone(), CONTACTS));
+        let own = run(&world, token(agent.clone()));
+        assert_eq!((number(&calendar), number(&contacts), number(&own)), (1, 2, 0));
+        assert!(!world.theft(), "each refresh has shown the refresh token of the one before");
+        assert_eq!(world.resources(), [Some(CALENDAR.into()), Some(CONTACTS.into())]);
+        // They are held.
+        assert_eq!(number(&run(&world, token_for(agent, CALENDAR))), 1);
+        assert_eq!(world.requests(), 2);
+    }
+
+    #[test]
+    fn are_asked_for_once_each_by_any_number_of_callers_at_once() {
+        for order in 0..10 {
+            let world = World::new();
+            let agent = world.agent();
+            let mut executor = Executor::shuffled(world.clone(), order);
+            let resources = [CALENDAR, CONTACTS].into_iter().cycle().take(20);
+            let outcomes: Vec<_> = resources
+                .map(|resource| executor.spawn(token_for(agent.clone(), resource)))
+                .collect();
+            executor.run();
+            assert!(outcomes.iter().all(|outcome| take(outcome).is_ok()));
+            assert_eq!(world.requests(), 2);
+            assert!(!world.theft());
+        }
+    }
+
+    #[test]
+    fn are_refreshed_and_rejected_one_by_one() {
+        let world = World::new();
+        let agent = world.agent();
+        let calendar = run(&world, token_for(agent.clone(), CALENDAR)).unwrap();
+        reject(&world, &agent, &calendar);
+        assert_eq!(number(&run(&world, token(agent.clone()))), 0, "the login's own is good");
+        assert_eq!(number(&run(&world, token_for(agent, CALENDAR))), 2);
+    }
+
+    #[test]
+    fn are_refused_for_what_is_no_absolute_uri() {
+        let world = World::new();
+        let asked = run(&world, token_for(world.agent(), "cal"));
+        assert!(matches!(asked, Err(Error::Misuse(Misuse::Url("resource", _)))), "{asked:?}");
+        assert_eq!(world.requests(), 0);
+    }
 }

@@ -746,3 +746,231 @@ proptest! {
         let _ = pending.accept(&client, Callback::url(&format!("{REDIRECT_URI}?{query}")), NOW);
     }
 }
+
+// The hybrid flow, and other places to bring parameters back in
+
+fn hybrid(client: &Client) -> (Url, AwaitingCallback) {
+    let request = client.authorize(REDIRECT_URI).scope("openid").hybrid();
+    request.begin(&mut rng(), NOW).expect("a usable login")
+}
+
+#[test]
+fn a_hybrid_login_asks_for_code_and_id_token_with_pkce_and_nonce() {
+    // OpenID Connect Core §3.3.2.1 and §3.3.2.11: nonce is REQUIRED.
+    let (url, _) = hybrid(&client());
+    assert_eq!(parameter(&url, "response_type"), "code id_token");
+    assert_eq!(parameter(&url, "code_challenge_method"), "S256");
+    assert_eq!(parameter(&url, "nonce").len(), 43);
+    assert_ne!(parameter(&url, "nonce"), parameter(&url, "state"));
+    let without_openid = client();
+    let request = without_openid.authorize(REDIRECT_URI).hybrid();
+    let (url, _) = request.begin(&mut rng(), NOW).expect("a usable login");
+    assert_eq!(parameter(&url, "nonce").len(), 43);
+}
+
+#[test]
+fn the_nonce_is_the_machines_own_wherever_an_id_token_is_asked_for() {
+    let client = client();
+    let nonce = Misuse::Parameter("nonce".into());
+    for request in [
+        client.authorize(REDIRECT_URI).scope("openid").param("nonce", "mine"),
+        client.authorize(REDIRECT_URI).hybrid().param("nonce", "mine"),
+    ] {
+        let error = request.begin(&mut rng(), NOW).expect_err("it is set already");
+        assert_eq!(error, Error::Misuse(nonce.clone()));
+    }
+    let request = client.authorize(REDIRECT_URI).scope("read").param("nonce", "mine");
+    let (url, _) = request.begin(&mut rng(), NOW).expect("nobody else needs it");
+    assert_eq!(parameter(&url, "nonce"), "mine");
+}
+
+#[test]
+fn the_nonce_stays_with_the_login_through_every_refresh() {
+    let client = client();
+    let request = client.authorize(REDIRECT_URI).scope("openid");
+    let (url, pending) = request.begin(&mut rng(), NOW).expect("a usable login");
+    let nonce = parameter(&url, "nonce");
+    let query = format!("code={CODE}&state={}", parameter(&url, "state"));
+    let pending: AwaitingCallback = serde_json::from_str(&stored(&pending)).unwrap();
+    let code = pending.accept(&client, Callback::query(&query), NOW).expect("ours");
+    let (_, awaiting) = code.redeem(&client, NOW).expect("the same client");
+    let tokens = support::answer(200, support::TOKENS);
+    let login = awaiting.receive(&client, &tokens, NOW).expect("tokens");
+    assert_eq!(login.nonce(), Some(&*nonce));
+    let (_, refreshing) = login.refresh(&client, NOW).expect("there is a refresh token");
+    let login = refreshing.receive(&client, &tokens, NOW).expect("tokens");
+    assert_eq!(login.nonce(), Some(&*nonce));
+}
+
+#[test]
+fn a_hybrid_callback_comes_in_the_fragment() {
+    // OpenID Connect Core §3.3.2.5: all parameters are added to the fragment component.
+    let client = client();
+    let (url, pending) = hybrid(&client);
+    let state = parameter(&url, "state");
+    let ours = format!("code={CODE}&id_token=a.b.c&state={state}");
+    let callback = format!("{REDIRECT_URI}#{ours}");
+    let code = pending.accept(&client, Callback::url(&callback), NOW).expect("ours");
+    assert_eq!(code.id_token().map(|it| it.expose()), Some("a.b.c"));
+    assert_eq!(sent(code, &client), CODE);
+    // In the query it is not this login's answer.
+    let callback = format!("{REDIRECT_URI}?{ours}");
+    let error = refusal(&pending, &client, Callback::url(&callback));
+    assert_eq!(error, Error::Forged(Forged::State));
+    // What an attacker has put into the query beside it is not looked at.
+    let callback = format!("{REDIRECT_URI}?code=evil&error=access_denied#{ours}");
+    let code = pending.accept(&client, Callback::url(&callback), NOW).expect("ours");
+    assert_eq!(sent(code, &client), CODE);
+}
+
+#[test]
+fn an_error_of_a_hybrid_login_comes_in_the_fragment_too() {
+    let client = client();
+    let (url, pending) = hybrid(&client);
+    let ours = format!("error=login_required&state={}", parameter(&url, "state"));
+    let callback = format!("{REDIRECT_URI}#{ours}");
+    let error = refusal(&pending, &client, Callback::url(&callback));
+    assert_eq!(denied(error).error(), "login_required");
+}
+
+#[test]
+fn a_repeated_id_token_is_refused() {
+    let client = client();
+    let (url, pending) = hybrid(&client);
+    let query = format!("code=a&id_token=b&id_token=c&state={}", parameter(&url, "state"));
+    let error = refusal(&pending, &client, Callback::query(&query));
+    assert_eq!(error, Error::Forged(Forged::DuplicateParameter("id_token")));
+}
+
+#[test]
+fn the_place_of_the_parameters_is_what_the_response_mode_says() {
+    let client = client();
+    for (mode, is_hybrid, in_fragment) in [
+        ("fragment", false, true),
+        ("query", false, false),
+        ("query", true, false),
+        ("form_post", true, false),
+        ("fragment", true, true),
+    ] {
+        let request = client.authorize(REDIRECT_URI).param("response_mode", mode);
+        let request = if is_hybrid { request.hybrid() } else { request };
+        let (url, pending) = request.begin(&mut rng(), NOW).expect("a usable login");
+        assert_eq!(parameter(&url, "response_mode"), mode);
+        let ours = format!("code={CODE}&state={}", parameter(&url, "state"));
+        let (right, wrong) = if in_fragment { ('#', '?') } else { ('?', '#') };
+        let pending: AwaitingCallback = serde_json::from_str(&stored(&pending)).unwrap();
+        let callback = format!("{REDIRECT_URI}{right}{ours}");
+        assert!(pending.accept(&client, Callback::url(&callback), NOW).is_ok(), "{mode}");
+        let callback = format!("{REDIRECT_URI}{wrong}{ours}");
+        let error = refusal(&pending, &client, Callback::url(&callback));
+        assert_eq!(error, Error::Forged(Forged::State), "{mode}");
+    }
+}
+
+#[test]
+fn a_posted_form_is_a_callback() {
+    // OAuth 2.0 Form Post Response Mode §2.
+    let client = client();
+    let (pending, query) = pending(&client);
+    let code = pending.accept(&client, Callback::form_post(query.as_bytes()), NOW).expect("ours");
+    assert_eq!(sent(code, &client), CODE);
+    for body in [&b"\xff\xfe=\x00&&&=%"[..], b"", b"?code=a"] {
+        let error = refusal(&pending, &client, Callback::form_post(body));
+        assert_eq!(error, Error::Forged(Forged::State));
+    }
+}
+
+fn request(
+    method: &str,
+    uri: &str,
+    content_type: Option<&str>,
+    body: &str,
+) -> http::Request<String> {
+    let request = http::Request::builder().method(method).uri(uri);
+    let request = content_type.into_iter().fold(request, |it, own| it.header("content-type", own));
+    request.body(body.into()).expect("a request")
+}
+
+#[test]
+fn a_request_is_read_by_its_form_where_one_was_posted_else_by_its_uri() {
+    let client = client();
+    let (pending, ours) = pending(&client);
+    let (here, there) = (format!("/callback?{ours}"), "/callback?code=evil&state=forged");
+    let form = Some("application/x-www-form-urlencoded");
+    let spelled = Some("Application/X-WWW-Form-Urlencoded; charset=UTF-8");
+    for (request, accepted) in [
+        (request("GET", &here, None, ""), true),
+        (request("POST", there, form, &ours), true),
+        (request("POST", there, spelled, &ours), true),
+        // Where a form was posted, nobody looks at the URI.
+        (request("POST", &here, form, "code=evil"), false),
+        (request("GET", &here, form, "code=evil&state=forged"), true),
+        (request("POST", there, Some("application/json"), &ours), false),
+        (request("POST", there, None, &ours), false),
+        (request("PUT", there, form, &ours), false),
+    ] {
+        let code = pending.accept(&client, &request, NOW);
+        assert_eq!(code.is_ok(), accepted, "{request:?}");
+    }
+}
+
+#[test]
+fn a_request_with_a_full_uri_is_compared_with_the_redirect_uri() {
+    let client = client();
+    let (pending, ours) = pending(&client);
+    let here = request("GET", &format!("{REDIRECT_URI}?{ours}"), None, "");
+    assert!(pending.accept(&client, &here, NOW).is_ok());
+    let elsewhere = request("GET", &format!("https://evil.example/callback?{ours}"), None, "");
+    assert_eq!(refusal(&pending, &client, &elsewhere), Error::Forged(Forged::RedirectUri));
+}
+
+// Parameters of the provider's own
+
+fn keeping(client: &Client) -> (AwaitingCallback, String) {
+    let request = client.authorize(REDIRECT_URI).keep("realmId").keep("shop");
+    let (url, pending) = request.begin(&mut rng(), NOW).expect("a usable login");
+    let pending: AwaitingCallback = serde_json::from_str(&stored(&pending)).unwrap();
+    (pending, format!("code={CODE}&state={}", parameter(&url, "state")))
+}
+
+#[test]
+fn kept_parameters_come_with_the_code_and_stay_through_every_refresh() {
+    let client = client();
+    let (pending, query) = keeping(&client);
+    let query = format!("{query}&realmId=4%2F2+%22x%22&other=lost&other=twice");
+    let code = pending.accept(&client, Callback::query(&query), NOW).expect("ours");
+    assert_eq!(code.kept("realmId"), Some("4/2 \"x\""));
+    assert_eq!((code.kept("shop"), code.kept("other"), code.kept("code")), (None, None, None));
+    let (_, awaiting) = code.redeem(&client, NOW).expect("the same client");
+    let tokens = support::answer(200, support::TOKENS);
+    let login = awaiting.receive(&client, &tokens, NOW).expect("tokens");
+    assert_eq!(login.kept("realmId").as_deref(), Some("4/2 \"x\""));
+    let (_, refreshing) = login.refresh(&client, NOW).expect("there is a refresh token");
+    let login = refreshing.receive(&client, &tokens, NOW).expect("tokens");
+    let stored = serde_json::to_string(&State::from(login)).unwrap();
+    let State::Authorized(login) = serde_json::from_str(&stored).unwrap() else { panic!() };
+    assert_eq!(login.kept("realmId").as_deref(), Some("4/2 \"x\""));
+    assert_eq!(login.kept("shop"), None);
+}
+
+#[test]
+fn a_kept_parameter_may_not_be_repeated() {
+    let client = client();
+    let (pending, query) = keeping(&client);
+    let query = format!("{query}&realmId=1&realm%49d=2");
+    let error = refusal(&pending, &client, Callback::query(&query));
+    assert_eq!(error, Error::Forged(Forged::DuplicateParameter("of the provider's own")));
+    let message = "this callback does not answer this login: it repeats the parameter of the \
+                   provider's own; refuse it, the login is still pending";
+    assert_eq!(error.to_string(), message);
+}
+
+#[test]
+fn the_parameters_of_the_protocol_are_never_kept() {
+    let client = client();
+    let request = client.authorize(REDIRECT_URI).keep("code").keep("state").keep("id_token");
+    let (url, pending) = request.begin(&mut rng(), NOW).expect("a usable login");
+    let query = format!("code={CODE}&id_token=a&state={}", parameter(&url, "state"));
+    let code = pending.accept(&client, Callback::query(&query), NOW).expect("ours");
+    assert_eq!((code.kept("code"), code.kept("state"), code.kept("id_token")), (None, None, None));
+}

@@ -1113,9 +1113,9 @@ impl Hook for Stamping {
         request.headers_mut().insert("x-seen", HeaderValue::try_from(seen).unwrap());
     }
 
-    fn answer(&self, _: RequestKind, answer: &mut Response<zeroize::Zeroizing<Vec<u8>>>) {
-        let inner =
-            answer.body().strip_suffix(self.0.as_bytes()).expect("the outer one runs first");
+    fn answer(&self, _: RequestKind, answer: &mut Response<Body>) {
+        let whole = answer.body().as_ref();
+        let inner = whole.strip_suffix(self.0.as_bytes()).expect("the outer one runs first");
         *answer.body_mut() = inner.to_vec().into();
     }
 }

@@ -9,8 +9,8 @@ use core::time::Duration;
 use http::Response;
 use oauth2_proto::{
     Authorized, Authorizing, AwaitingToken, Callback, Challenged, Error, Expired, Failed, Forged,
-    Lost, Misuse, Outage, Problem, Reason, Received, Refreshing, Session, State, Timestamp,
-    Unauthorized,
+    Lost, Misuse, Outage, Polled, Problem, Reason, Received, Refresh, Refreshing, Session, State,
+    Step, Timestamp, Unauthorized,
 };
 use scenario::{
     REDIRECT_URI, SCOPE, START, Scenario, Seen, at, busy, challenge, form, invalid_token, json,
@@ -37,6 +37,12 @@ macro_rules! left_unauthorized {
 macro_rules! left_awaiting {
     ($failed:expr) => {
         left!($failed, State::Authorizing(Authorizing::AwaitingToken(kept)) => kept)
+    };
+}
+
+macro_rules! left_polling {
+    ($failed:expr) => {
+        left!($failed, State::Authorizing(Authorizing::Polling(kept)) => kept)
     };
 }
 
@@ -143,6 +149,31 @@ fn begin_while_refreshing_is_a_separate_login_and_the_old_one_goes_on() {
     assert!(old.receive(&world.client, &answer, world.now).is_ok());
 }
 
+#[test]
+fn begin_leads_a_device_to_polling_once_there_are_codes() {
+    let mut world = Scenario::new();
+    let (request, awaiting) =
+        world.client.device_authorization().begin(&mut world.rng, world.now).expect("usable");
+    let answer = world.answer(&request);
+    let polling = awaiting.receive(&world.client, &answer, world.now).expect("codes");
+    assert!(matches!(State::from(polling), State::Authorizing(Authorizing::Polling(_))));
+}
+
+#[test]
+fn begin_leads_the_implicit_grant_to_awaiting_its_fragment() {
+    let pending = Scenario::new().awaiting_fragment().0;
+    let state = State::from(pending);
+    assert!(matches!(state, State::Authorizing(Authorizing::AwaitingFragment(_))));
+}
+
+#[test]
+fn begin_leads_a_grant_of_one_request_to_awaiting_its_token() {
+    let mut world = Scenario::new();
+    let request = world.client.legacy_password("johndoe", "A3ddj3w");
+    let (_, awaiting) = request.begin(&mut world.rng, world.now).expect("usable");
+    assert!(matches!(State::from(awaiting), State::Authorizing(Authorizing::AwaitingToken(_))));
+}
+
 // Row: callback accepted, code sent
 
 #[test]
@@ -182,6 +213,15 @@ fn a_code_is_redeemed_by_its_own_client_only() {
     assert!(awaiting.receive(&world.client, &answer, world.now).is_ok());
 }
 
+#[test]
+fn an_accepted_fragment_leads_to_authorized() {
+    let mut world = Scenario::new();
+    let (pending, callback) = world.awaiting_fragment();
+    let tokens = pending.accept(&world.client, Callback::url(&callback), world.now).expect("ours");
+    assert_eq!(token(&tokens, world.now), Some("fragment"));
+    assert_eq!(tokens.login(), pending.login());
+}
+
 // Row: callback with the server's error
 
 #[test]
@@ -196,6 +236,18 @@ fn the_servers_error_with_our_state_ends_the_login() {
     let State::Unauthorized(ended) = pending.after(&error) else { panic!("the login is over") };
     assert_eq!(*ended.reason(), Reason::Denied("access_denied".into()));
     assert_eq!(ended.requested_scope().as_str(), SCOPE);
+}
+
+#[test]
+fn the_servers_error_in_the_fragment_ends_the_login() {
+    let mut world = Scenario::new();
+    let (pending, callback) = world.awaiting_fragment();
+    let callback = callback.replace("access_token=fragment", "error=access_denied");
+    let error = pending
+        .accept(&world.client, Callback::url(&callback), world.now)
+        .expect_err("the person said no");
+    let State::Unauthorized(ended) = pending.after(&error) else { panic!("the login is over") };
+    assert_eq!(*ended.reason(), Reason::Denied("access_denied".into()));
 }
 
 #[test]
@@ -243,6 +295,18 @@ fn a_forged_callback_leaves_the_login_pending() {
 }
 
 #[test]
+fn a_forged_fragment_leaves_the_login_pending() {
+    let mut world = Scenario::new();
+    let (pending, callback) = world.awaiting_fragment();
+    let before = json(&pending);
+    let forged = callback.replace("state=", "state=x");
+    let error = pending.accept(&world.client, Callback::url(&forged), world.now);
+    let error = error.expect_err("it is forged");
+    assert_eq!(error, Error::Forged(Forged::State));
+    assert_eq!(json(&pending.after(&error)), before);
+}
+
+#[test]
 fn a_callback_that_breaks_the_protocol_leaves_the_login_pending() {
     let mut world = Scenario::new();
     let (pending, honest) = world.awaiting_callback();
@@ -275,6 +339,34 @@ fn a_token_answer_leads_a_program_from_authorizing_to_authorized() {
     let tokens = world.service_authorized();
     assert_eq!(token(&tokens, world.now), Some("access-1"));
     assert!(tokens.is_renewable(), "the grant can be repeated");
+}
+
+#[test]
+fn a_token_answer_leads_a_device_from_polling_to_authorized() {
+    let mut world = Scenario::new();
+    world.server.decided = Some(true);
+    let (request, polling) = world.polled();
+    let login = polling.login();
+    let answer = world.answer(&request);
+    let Ok(Polled::Authorized(tokens)) = polling.receive(&world.client, &answer, world.now) else {
+        panic!("the person has agreed")
+    };
+    assert_eq!(tokens.login(), login);
+    assert_eq!(tokens.scope().as_str(), SCOPE);
+    assert!(tokens.is_renewable());
+}
+
+#[test]
+fn a_token_answer_for_a_resource_stands_beside_the_tokens_that_are_held() {
+    let mut world = Scenario::new();
+    let login = world.authorized();
+    let own = token(&login, world.now).expect("fresh").to_owned();
+    let (request, refreshing) =
+        login.refresh_for("https://api.example/", &world.client, world.now).expect("renewable");
+    let answer = world.answer(&request);
+    let login = refreshing.receive(&world.client, &answer, world.now).expect("honest");
+    assert_eq!(token(&login, world.now), Some(&*own));
+    assert!(login.token_for("https://api.example/", world.now).is_some());
 }
 
 #[test]
@@ -318,6 +410,17 @@ fn a_token_answer_is_stale_where_newer_tokens_are_held() {
 }
 
 // Row: token answer, authorization_pending or slow_down
+
+#[test]
+fn an_undecided_device_stays_and_its_next_poll_is_later() {
+    let mut world = Scenario::new();
+    for (error, pause) in [("authorization_pending", 5), ("slow_down", 10)] {
+        let (_, polling) = world.polled();
+        let polled = polling.receive(&world.client, &refusal(error), world.now);
+        let Ok(Polled::Pending(polling)) = polled else { panic!("nobody has decided") };
+        assert_eq!(polling.next_poll().since(world.now).as_secs(), pause);
+    }
+}
 
 #[test]
 fn an_answer_of_the_device_grant_to_a_code_is_malformed_and_ends_the_login() {
@@ -374,6 +477,28 @@ fn a_refused_grant_ends_a_login_that_is_beginning() {
         assert_eq!(*ended.reason(), Reason::Denied(error.into()));
         assert_eq!(ended.requested_scope().as_str(), SCOPE);
     }
+}
+
+#[test]
+fn a_refusal_ends_a_device_login() {
+    let mut world = Scenario::new();
+    for error in ["invalid_grant", "access_denied", "expired_token", "invalid_client"] {
+        let (_, polling) = world.polled();
+        let received = polling.receive(&world.client, &refusal(error), world.now);
+        let (ended, why) = left_unauthorized!(received);
+        assert!(is_denied(&why, error));
+        assert_eq!(*ended.reason(), Reason::Denied(error.into()));
+    }
+}
+
+#[test]
+fn invalid_grant_after_a_poll_that_was_not_answered_is_an_answer_lost() {
+    let mut world = Scenario::new();
+    let polling = world.polled().1.unanswered(world.now);
+    world.now = polling.next_poll();
+    let (_, polling) = polling.poll(&world.client, world.now).expect("it is due");
+    let received = polling.receive(&world.client, &refusal("invalid_grant"), world.now);
+    assert_eq!(*left_unauthorized!(received).0.reason(), Reason::AnswerLost);
 }
 
 #[test]
@@ -535,6 +660,20 @@ fn an_outage_leaves_a_program_waiting_for_its_next_attempt() {
 }
 
 #[test]
+fn an_outage_leaves_a_device_polling_more_rarely() {
+    let mut world = Scenario::new();
+    for answer in answers_with_doubt() {
+        let (_, polling) = world.polled();
+        let (polling, error) = left_polling!(polling.receive(&world.client, &answer, world.now));
+        assert!(is_unavailable(&error));
+        let State::Authorizing(Authorizing::Polling(polling)) = reload(&polling.into()) else {
+            panic!("it still polls")
+        };
+        assert_eq!(polling.next_poll().since(world.now).as_secs(), 10);
+    }
+}
+
+#[test]
 fn an_outage_leaves_a_refresh_in_doubt_with_the_same_refresh_token() {
     for answer in answers_with_doubt() {
         let mut world = Scenario::new();
@@ -586,6 +725,23 @@ fn an_unreadable_answer_ends_the_login_of_a_code_because_it_works_once() {
         let (ended, why) = left_unauthorized!(awaiting.receive(&world.client, &answer, world.now));
         assert!(matches!(why, Error::Malformed(_)));
         assert_eq!(*ended.reason(), Reason::CodeSpent);
+    }
+}
+
+#[test]
+fn three_unreadable_answers_end_a_device_login_as_unexplained() {
+    let mut world = Scenario::new();
+    for answer in unreadable() {
+        let mut polling = world.polling();
+        for _ in 0..2 {
+            world.now = polling.next_poll();
+            let (_, asked) = polling.poll(&world.client, world.now).expect("it is due");
+            polling = left_polling!(asked.receive(&world.client, &answer, world.now)).0;
+        }
+        world.now = polling.next_poll();
+        let (_, asked) = polling.poll(&world.client, world.now).expect("it is due");
+        let received = asked.receive(&world.client, &answer, world.now);
+        assert_eq!(*left_unauthorized!(received).0.reason(), Reason::Unexplained);
     }
 }
 
@@ -683,6 +839,16 @@ fn a_programs_request_that_never_left_may_be_sent_again() {
 }
 
 #[test]
+fn a_poll_that_never_left_may_be_sent_again() {
+    let mut world = Scenario::new();
+    let (first, polling) = world.polled();
+    let polling = polling.unsent(world.now);
+    world.now = polling.next_poll();
+    let (second, _) = polling.poll(&world.client, world.now).expect("it is due");
+    assert_eq!(form(&first), form(&second));
+}
+
+#[test]
 fn a_refresh_that_never_left_is_undone() {
     let mut world = Scenario::new();
     let (_, refreshing) = world.refreshing();
@@ -719,6 +885,50 @@ fn the_doubt_of_an_attempt_outlives_a_refusal_that_kept_the_tokens() {
     let answer = refusal("invalid_grant");
     let (ended, _) = left_unauthorized!(refreshing.receive(&world.client, &answer, world.now));
     assert_eq!(*ended.reason(), Reason::AnswerLost);
+}
+
+// Row: refresh, refresh_with, refresh_for
+
+#[test]
+fn every_refresh_leads_from_authorized_to_refreshing() {
+    let mut world = Scenario::new();
+    let (client, now) = (std::sync::Arc::clone(&world.client), world.now);
+    let narrow = Refresh::default().scope("read");
+    let (plain, _) = world.authorized().refresh(&client, now).expect("renewable");
+    let (less, _) = world.authorized().refresh_with(&narrow, &client, now).expect("renewable");
+    let (one, _) =
+        world.authorized().refresh_for("https://api.example/", &client, now).expect("renewable");
+    assert_eq!(form(&plain).len(), 2);
+    assert_eq!(form(&less)["scope"], "read");
+    assert_eq!(form(&one)["resource"], "https://api.example/");
+}
+
+#[test]
+fn no_refresh_begins_where_nothing_can_be_asked_with_or_a_back_off_is_pending() {
+    let mut world = Scenario::without_refresh_tokens();
+    let client = std::sync::Arc::clone(&world.client);
+    let narrow = Refresh::default().scope("read");
+    let before = json(&world.authorized());
+    let login = || serde_json::from_str::<Authorized>(&before).expect("a state");
+    for refused_as in [
+        refused(login().refresh(&client, world.now), &before),
+        refused(login().refresh_with(&narrow, &client, world.now), &before),
+        refused(login().refresh_for("https://api.example/", &client, world.now), &before),
+    ] {
+        assert_eq!(refused_as, Error::Misuse(Misuse::NotRenewable));
+    }
+    let mut world = Scenario::new();
+    let (_, refreshing) = world.refreshing();
+    let failed = refreshing.receive(&world.client, &refusal("invalid_client"), world.now);
+    let before = json(&left_authorized!(failed).0);
+    let login = || serde_json::from_str::<Authorized>(&before).expect("a state");
+    for refused_as in [
+        refused(login().refresh(&client, world.now), &before),
+        refused(login().refresh_with(&narrow, &client, world.now), &before),
+        refused(login().refresh_for("https://api.example/", &client, world.now), &before),
+    ] {
+        assert_eq!(refused_as, Error::Misuse(Misuse::TooEarly(at(1))));
+    }
 }
 
 // Row: step, token fresh
@@ -761,6 +971,48 @@ fn a_step_while_authorizing_waits_until_the_lease_is_over() {
     assert_eq!(look(&mut session, at(29)), Seen::Wait(1));
     assert_eq!(look(&mut session, at(30)), Seen::Send);
     assert_eq!(look(&mut session, at(30)), Seen::Wait(30));
+}
+
+#[test]
+fn a_step_of_a_device_login_waits_or_sends_the_poll() {
+    let mut world = Scenario::new();
+    let polling = world.polling();
+    let mut session = world.session(polling);
+    assert_eq!(look(&mut session, world.now), Seen::Wait(5));
+    world.pass(5);
+    drop(sent(&mut session, world.now));
+    assert_eq!(look(&mut session, world.now), Seen::Wait(30));
+    world.pass(1800);
+    assert_eq!(look(&mut session, world.now), Seen::Login(Reason::Deadline));
+}
+
+#[test]
+fn a_step_for_a_resource_sends_from_authorized_and_waits_while_refreshing() {
+    let mut world = Scenario::new();
+    let mut session = world.driving();
+    let resource = "https://api.example/";
+    let Ok(Step::Send(_, request)) = session.step_for(resource, world.now) else {
+        panic!("it is not held yet")
+    };
+    assert_eq!(form(&request)["resource"], resource);
+    assert!(matches!(session.state(), State::Refreshing(_)));
+    assert!(matches!(session.step_for(resource, world.now), Ok(Step::Wait(_))));
+    assert!(matches!(session.step_for(resource, at(30)), Ok(Step::Send(..))));
+}
+
+#[test]
+fn a_step_for_a_resource_is_as_any_step_where_no_tokens_are_held() {
+    let mut world = Scenario::new();
+    let resource = "https://api.example/";
+    let ended = world.unauthorized();
+    let mut session = world.session(ended);
+    assert!(matches!(session.step_for(resource, world.now), Ok(Step::Login(_))));
+    let service = world.service();
+    let mut session = world.session(service);
+    assert!(matches!(session.step_for(resource, world.now), Ok(Step::Send(..))));
+    let polling = world.polling();
+    let mut session = world.session(polling);
+    assert!(matches!(session.step_for(resource, world.now), Ok(Step::Wait(_))));
 }
 
 #[test]
@@ -983,10 +1235,13 @@ fn signing_a_program_out_ends_its_renewal() {
 #[test]
 fn signing_out_while_a_login_is_beginning_ends_it() {
     let mut world = Scenario::new();
-    let states: [State; 3] = [
+    let states: [State; 6] = [
         world.awaiting_callback().0.into(),
+        world.awaiting_fragment().0.into(),
         world.awaiting_token().1.into(),
         world.service_awaiting().1.into(),
+        world.polling().into(),
+        world.polled().1.into(),
     ];
     for state in states {
         let (ended, requests) = state.sign_out(&world.client, world.now).expect("the same client");
@@ -998,10 +1253,13 @@ fn signing_out_while_a_login_is_beginning_ends_it() {
 #[test]
 fn signing_out_remembers_the_scope_that_a_beginning_login_asked_for() {
     let mut world = Scenario::new();
-    let states: [State; 3] = [
+    let states: [State; 6] = [
         world.awaiting_callback().0.into(),
+        world.awaiting_fragment().0.into(),
         world.awaiting_token().1.into(),
         world.service_awaiting().1.into(),
+        world.polling().into(),
+        world.polled().1.into(),
     ];
     for state in states {
         let (ended, _) = state.sign_out(&world.client, world.now).expect("the same client");
@@ -1104,6 +1362,29 @@ fn another_client_is_refused_by_a_refresh() {
     let why =
         refused(State::from(world_again().refreshing().1).sign_out(&stranger(), at(0)), &before);
     assert_eq!(why, Error::Misuse(Misuse::WrongClient));
+}
+
+#[test]
+fn another_client_is_refused_by_a_login_on_a_device() {
+    let before = json(&world_again().polled().1);
+    let answer = reply(200, r#"{"access_token":"stolen","token_type":"Bearer"}"#);
+    let received = world_again().polled().1.receive(&stranger(), &answer, at(5));
+    assert_eq!(refused(received, &before), Error::Misuse(Misuse::WrongClient));
+    let polled = world_again().polled().1.poll(&stranger(), at(99));
+    assert_eq!(refused(polled, &before), Error::Misuse(Misuse::WrongClient));
+    let ended = State::from(world_again().polled().1).sign_out(&stranger(), at(5));
+    assert_eq!(refused(ended, &before), Error::Misuse(Misuse::WrongClient));
+}
+
+#[test]
+fn another_client_is_refused_by_a_login_of_the_implicit_grant() {
+    let (pending, callback) = world_again().awaiting_fragment();
+    let before = json(&pending);
+    let error = pending.accept(&stranger(), Callback::url(&callback), at(0));
+    assert_eq!(error.expect_err("another client"), Error::Misuse(Misuse::WrongClient));
+    assert_eq!(json(&pending), before);
+    let ended = State::from(pending).sign_out(&stranger(), at(0));
+    assert_eq!(refused(ended, &before), Error::Misuse(Misuse::WrongClient));
 }
 
 #[test]
@@ -1423,7 +1704,7 @@ fn tokens_of_two_seconds_do_not_cause_a_refresh_per_call() {
         let mut sends = 0;
         // Ten calls in each second.
         for _ in 0..10 {
-            if let oauth2_proto::Step::Send(ticket, request) = session.step(at(second)) {
+            if let Step::Send(ticket, request) = session.step(at(second)) {
                 sends += 1;
                 let answer = world.answer(&request);
                 drop(session.receive(ticket, &answer, at(second)).expect("a good answer"));
@@ -1544,7 +1825,7 @@ fn the_server_of_the_tests_takes_a_second_use_of_a_refresh_token_for_theft() {
 
 /// Which generation of tokens is in use.
 fn generation(session: &mut Session, now: Timestamp) -> oauth2_proto::Generation {
-    let oauth2_proto::Step::Use(token) = session.step(now) else { panic!("there is a token") };
+    let Step::Use(token) = session.step(now) else { panic!("there is a token") };
     token.generation()
 }
 

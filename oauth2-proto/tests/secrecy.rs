@@ -19,9 +19,9 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 use http::header::AUTHORIZATION;
 use http::{Request, Response};
 use oauth2_proto::{
-    Authentication, Authorized, AwaitingCallback, Callback, Client, Code, Coordinator, Effect,
-    Failed, Received, Refreshing, Secret, Seed, Server, Session, State, Step, Swapped,
-    Unauthorized, Version,
+    Authentication, Authorized, AwaitingCallback, AwaitingFragment, AwaitingToken, Callback,
+    Client, Code, Coordinator, Effect, Failed, Polling, Received, Refresh, Refreshing, Secret,
+    Seed, Server, Session, State, Step, Swapped, Unauthorized, Version,
 };
 use support::{Counting, NOW, REDIRECT_URI, after, answer, other_client, rng};
 
@@ -35,8 +35,37 @@ const CODE: &str = "cOdEnOcAnArYmAySiNg06AtAlLhErE";
 const STATE: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
 const VERIFIER: &str = "ICEiIyQlJicoKSorLC0uLzAxMjM0NTY3ODk6Ozw9Pj8";
 
-const CANARIES: [&str; 8] =
-    [CLIENT_SECRET, ACCESS_TOKEN, REFRESH_TOKEN, ID_TOKEN, EXTRA, CODE, STATE, VERIFIER];
+const DEVICE_CODE: &str = "dEvIcEcOdEnOcAnArYmAySiNg07At";
+const USER_CODE: &str = "uSeRcOdEnOcAnArYmAySiNg08AtAl";
+const PASSWORD: &str = "pAsSwOrDnOcAnArYmAySiNg09AtAl";
+const ASSERTION: &str = "aSsErTiOnNoCaNaRyMaYsInG10AtA";
+const SUBJECT_TOKEN: &str = "sUbJeCtToKeNnOcAnArYmAySiNg11";
+const KEPT: &str = "kEpTpArAmEtErNoCaNaRyMaYsInG12";
+const RESOURCE_TOKEN: &str = "rEsOuRcEtOkEnNoCaNaRyMaYsInG13";
+/// What [`support::rng`] makes of the bytes after a login's id.
+const NONCE: &str = "UFFSU1RVVldYWVpbXF1eX2BhYmNkZWZnaGlqa2xtbm8";
+/// What a source that counts from 176 makes of its first 32 bytes: the `state` of an implicit login.
+const FRAGMENT_STATE: &str = "sLGys7S1tre4ubq7vL2-v8DBwsPExcbHyMnKy8zNzs8";
+
+const CANARIES: [&str; 17] = [
+    CLIENT_SECRET,
+    ACCESS_TOKEN,
+    REFRESH_TOKEN,
+    ID_TOKEN,
+    EXTRA,
+    CODE,
+    STATE,
+    VERIFIER,
+    DEVICE_CODE,
+    USER_CODE,
+    PASSWORD,
+    ASSERTION,
+    SUBJECT_TOKEN,
+    KEPT,
+    RESOURCE_TOKEN,
+    NONCE,
+    FRAGMENT_STATE,
+];
 
 /// Every spelling in which a part of a canary is recognised.
 fn spellings(canary: &str) -> Vec<String> {
@@ -129,13 +158,86 @@ fn service(client: &Client) -> Unauthorized {
     client.client_credentials().scope("read").ready(&mut Counting(150)).expect("a login")
 }
 
+/// The codes that a device is given.
+fn device_codes() -> String {
+    format!(
+        r#"{{"device_code":"{DEVICE_CODE}","user_code":"{USER_CODE}","verification_uri":"https://as.example/activate","verification_uri_complete":"https://as.example/activate?user_code={USER_CODE}","expires_in":1800}}"#
+    )
+}
+
+fn polling(client: &Client) -> Polling {
+    // Other ids than those that the canaries are made of.
+    let request = client.device_authorization().begin(&mut Counting(150), NOW);
+    let (_, awaiting) = request.expect("a login");
+    awaiting.receive(client, &answer(200, device_codes()), NOW).expect("codes")
+}
+
+/// A login of the hybrid flow, with everything that it can hold.
+fn hybrid_code(client: &Client) -> Code {
+    let request = client.authorize(REDIRECT_URI).hybrid().keep("realmId");
+    let (_, pending) = request.begin(&mut rng(), NOW).expect("a login");
+    let query = format!("code={CODE}&state={STATE}&id_token={ID_TOKEN}&realmId={KEPT}");
+    pending.accept(client, Callback::query(&query), NOW).expect("our callback")
+}
+
+fn hybrid(client: &Client) -> Authorized {
+    let (_, awaiting) = hybrid_code(client).redeem(client, NOW).expect("our code");
+    awaiting.receive(client, &answer(200, tokens()), NOW).expect("tokens")
+}
+
+fn fragment(client: &Client) -> AwaitingFragment {
+    let request = client.legacy_implicit(REDIRECT_URI).keep("realmId");
+    request.begin(&mut Counting(176), NOW).expect("a login").1
+}
+
+fn implicit(client: &Client) -> Authorized {
+    let callback = format!(
+        "access_token={ACCESS_TOKEN}&token_type=Bearer&state={FRAGMENT_STATE}&id_token={ID_TOKEN}&realmId={KEPT}"
+    );
+    fragment(client).accept(client, Callback::query(&callback), NOW).expect("our callback")
+}
+
+/// A login that has a token for one resource besides.
+fn several(client: &Client) -> Authorized {
+    let login = hybrid(client).refresh_for("https://api.example/", client, NOW).expect("ok").1;
+    let answer = answer(200, tokens().replace(ACCESS_TOKEN, RESOURCE_TOKEN));
+    login.receive(client, &answer, NOW).expect("tokens")
+}
+
+/// Every grant that shows something once, with its request.
+fn one_time(client: &Client) -> Vec<(Request<oauth2_proto::Body>, AwaitingToken)> {
+    // Each has the same id: others are what canaries are made of.
+    let rng = || Counting(150);
+    let exchange = client.token_exchange(SUBJECT_TOKEN, "urn:x").actor(SUBJECT_TOKEN, "urn:x");
+    vec![
+        client.legacy_password("johndoe", PASSWORD).begin(&mut rng(), NOW).expect("a login"),
+        client.jwt_bearer(ASSERTION).begin(&mut rng(), NOW).expect("a login"),
+        client.saml2_bearer(ASSERTION.as_bytes()).begin(&mut rng(), NOW).expect("a login"),
+        exchange.begin(&mut rng(), NOW).expect("a login"),
+        client
+            .extension_grant("urn:x")
+            .param("otp", PASSWORD)
+            .begin(&mut rng(), NOW)
+            .expect("a login"),
+    ]
+}
+
 /// A login in every state that there is.
 fn states(client: &Client) -> Vec<State> {
     let renewing = service(client).renew(client, NOW).expect("due").1;
     let obtained = service(client).renew(client, NOW).expect("due").1;
     let obtained = obtained.receive(client, &answer(200, tokens()), NOW).expect("tokens");
     let ended = State::from(authorized(client)).sign_out(client, NOW).expect("our login").0;
-    vec![
+    let of_one_request = one_time(client).into_iter().map(|(_, awaiting)| awaiting.into());
+    let others: Vec<State> = of_one_request.collect();
+    let mut states: Vec<State> = vec![
+        fragment(client).into(),
+        implicit(client).into(),
+        hybrid(client).into(),
+        several(client).into(),
+        several(client).refresh_for("https://b.example/", client, NOW).expect("ok").1.into(),
+        polling(client).into(),
+        polling(client).poll(client, after(5)).expect("due").1.into(),
         pending(client).into(),
         code(client).redeem(client, NOW).expect("our code").1.into(),
         authorized(client).into(),
@@ -145,7 +247,9 @@ fn states(client: &Client) -> Vec<State> {
         service(client).into(),
         renewing.into(),
         obtained.into(),
-    ]
+    ];
+    states.extend(others);
+    states
 }
 
 // The canaries themselves
@@ -183,6 +287,18 @@ fn the_canaries_are_on_board() {
     for canary in [CODE, VERIFIER, CLIENT_SECRET] {
         assert!(support::body(&request).contains(canary));
     }
+    let stored = serde_json::to_string(&fragment(&client)).unwrap();
+    assert!(stored.contains(FRAGMENT_STATE), "{stored}");
+    let stored = serde_json::to_string(&several(&client)).unwrap();
+    for canary in [ACCESS_TOKEN, RESOURCE_TOKEN, NONCE, KEPT] {
+        assert!(stored.contains(canary), "{stored}");
+    }
+    let stored = serde_json::to_string(&polling(&client)).unwrap();
+    assert!(stored.contains(DEVICE_CODE) && stored.contains(USER_CODE), "{stored}");
+    let shown: String = one_time(&client).iter().map(|(it, _)| support::body(it)).collect();
+    for canary in [PASSWORD, ASSERTION, SUBJECT_TOKEN] {
+        assert!(shown.contains(canary), "{shown}");
+    }
 }
 
 // Values
@@ -199,9 +315,27 @@ fn a_client_shows_no_secret() {
         assert_silent("Client", &client);
         assert_silent("AuthorizationRequest", &client.authorize(REDIRECT_URI));
         assert_silent("ClientCredentialsRequest", &client.client_credentials().scope("read"));
+        let device = client.device_authorization().param("p", PASSWORD);
+        assert_silent("DeviceAuthorizationRequest", &device);
+        let implicit = client.legacy_implicit(REDIRECT_URI).param("p", PASSWORD);
+        assert_silent("LegacyImplicitRequest", &implicit);
+        assert_silent("TokenRequest", &client.legacy_password("johndoe", PASSWORD));
+        assert_silent("TokenRequest", &client.jwt_bearer(ASSERTION));
+        assert_silent("TokenRequest", &client.saml2_bearer(ASSERTION.as_bytes()));
+        assert_silent("TokenRequest", &client.extension_grant("urn:x").param("p", PASSWORD));
+        let exchange = client.token_exchange(SUBJECT_TOKEN, "urn:x").actor(SUBJECT_TOKEN, "urn:x");
+        assert_silent("TokenExchange", &exchange);
+        assert_silent("Refresh", &Refresh::default().param("p", PASSWORD));
     }
     assert_silent("Authentication", &Authentication::Basic(CLIENT_SECRET.into()));
     assert_silent("Authentication", &Authentication::Post(CLIENT_SECRET.into()));
+    for raw in [
+        Authentication::DangerousRawBasic(CLIENT_SECRET.into()),
+        Authentication::DangerousRawLatin1Basic(CLIENT_SECRET.into()),
+    ] {
+        assert_silent("Authentication", &raw);
+        assert_silent("Client", &public().with_authentication(raw));
+    }
 }
 
 #[test]
@@ -213,12 +347,17 @@ fn a_callback_shows_neither_code_nor_state() {
     assert_silent("Callback", &Callback::url(&url));
     assert_silent("Callback", &Callback::from(&uri));
     assert_silent("Callback", &Callback::from(&url::Url::parse(&url).unwrap()));
+    assert_silent("Callback", &Callback::form_post(query.as_bytes()));
+    let posted = Request::post("/callback").body(query.clone()).unwrap();
+    assert_silent("Callback", &Callback::from(&posted));
 }
 
 #[test]
 fn a_code_shows_nothing_of_itself() {
     for client in clients() {
         assert_silent("Code", &code(&client));
+        assert_silent("Code", &hybrid_code(&client));
+        assert_silent("Code::id_token", &hybrid_code(&client).id_token());
     }
 }
 
@@ -269,6 +408,10 @@ fn requests(client: &Client) -> Vec<Request<oauth2_proto::Body>> {
         service(client).renew(client, NOW).expect("due").0,
     ];
     requests.extend(State::from(refreshing(client)).sign_out(client, NOW).expect("our login").1);
+    requests.push(several(client).refresh_for("https://b.example/", client, NOW).expect("ok").0);
+    requests.push(client.device_authorization().begin(&mut Counting(150), NOW).expect("ok").0);
+    requests.push(polling(client).poll(client, after(5)).expect("due").0);
+    requests.extend(one_time(client).into_iter().map(|(request, _)| request));
     requests
 }
 
@@ -276,7 +419,7 @@ fn requests(client: &Client) -> Vec<Request<oauth2_proto::Body>> {
 fn no_request_shows_what_it_carries() {
     for client in clients() {
         let requests = requests(&client);
-        assert_eq!(requests.len(), 5, "two tokens are revoked");
+        assert_eq!(requests.len(), 13, "two tokens are revoked");
         for request in requests {
             assert_silent("Request<Body>", &request);
             assert_silent("Body", request.body());
@@ -347,13 +490,90 @@ fn no_failure_shows_what_it_is_about() {
             awaiting.receive(&client, &response, NOW),
             renewing.receive(&client, &response, NOW),
             refreshing(&client).receive(&client, &response, NOW),
+            several(&client).refresh(&client, NOW).unwrap().1.receive(&client, &response, NOW),
         ];
+        let polled = polling(&client).poll(&client, after(5)).unwrap().1;
+        match polled.receive(&client, &response, after(5)) {
+            Ok(polled) => assert_silent("Polled", &polled),
+            Err(failed) => assert_silent_failure(&failed),
+        }
+        for (_, awaiting) in one_time(&client) {
+            if let Err(failed) = awaiting.receive(&client, &response, NOW) {
+                assert_silent_failure(&failed);
+            }
+        }
         for failed in results.into_iter().filter_map(Result::err) {
             assert_silent_failure(&failed);
             failures += 1;
         }
     }
     assert!(failures > 500, "{failures} failures");
+}
+
+#[test]
+fn a_refusal_that_echoes_what_was_shown_is_silent() {
+    let client = basic();
+    for canary in CANARIES {
+        let echo = answer(
+            400,
+            format!(r#"{{"error":"invalid_grant","error_description":"no {canary}"}}"#),
+        );
+        let polled = polling(&client).poll(&client, after(5)).unwrap().1;
+        if canary == DEVICE_CODE {
+            assert_silent_failure(&polled.receive(&client, &echo, after(5)).unwrap_err());
+        }
+        for (request, awaiting) in one_time(&client) {
+            if support::body(&request).contains(canary) {
+                assert_silent_failure(&awaiting.receive(&client, &echo, NOW).unwrap_err());
+            }
+        }
+    }
+}
+
+#[test]
+fn codes_that_cannot_be_read_are_not_shown() {
+    let client = basic();
+    let good = device_codes();
+    let mut answers: Vec<String> = (1..good.len()).map(|end| good[..end].to_owned()).collect();
+    answers.push(good.replace("https://as.example", "javascript:"));
+    answers.push(good.replace(USER_CODE, &format!("{USER_CODE}\\n")));
+    answers.push(good.replace("1800", &format!("\"{DEVICE_CODE}\"")));
+    for body in answers {
+        for status in [200, 400, 404, 503] {
+            let request = client.device_authorization().begin(&mut Counting(150), NOW);
+            let (_, awaiting) = request.unwrap();
+            assert_silent("AwaitingUserCode", &awaiting);
+            let error = awaiting.receive(&client, &answer(status, &*body), NOW).unwrap_err();
+            assert_silent("Error", &error);
+            assert_silent_text("Error", &error.to_string());
+            if let oauth2_proto::Error::Malformed(malformed) = &error
+                && let Some(diagnostics) = malformed.diagnostics()
+            {
+                assert_silent_text("Diagnostics", diagnostics.excerpt());
+            }
+        }
+    }
+}
+
+#[test]
+fn a_refused_fragment_shows_nothing_of_itself() {
+    let client = basic();
+    let ours = format!("access_token={ACCESS_TOKEN}&state={FRAGMENT_STATE}");
+    for fragment in [
+        ours.clone(),
+        format!("{ours}&token_type=Bearer&expires_in={CODE}"),
+        format!("{ours}%00&token_type=Bearer"),
+        format!("{ours}&token_type=Bearer&access_token={ACCESS_TOKEN}"),
+        format!("access_token={ACCESS_TOKEN}&state={CODE}"),
+    ] {
+        let pending = self::fragment(&client);
+        let error = pending.accept(&client, Callback::query(&fragment), NOW).unwrap_err();
+        assert_silent("Error", &error);
+        assert_silent_text("Error", &error.to_string());
+        if let oauth2_proto::Error::Malformed(malformed) = &error {
+            assert_silent("Malformed", &malformed.diagnostics());
+        }
+    }
 }
 
 #[test]

@@ -490,3 +490,20 @@ fn tokens_of_one_client_are_not_refreshed_by_another() {
     let failed = tokens.refresh(&support::other_client(), NOW).unwrap_err();
     assert_eq!(failed.error, Error::Misuse(Misuse::WrongClient));
 }
+
+#[test]
+fn a_code_can_be_redeemed_for_one_of_its_resources() {
+    let client = client();
+    let login = client.authorize(REDIRECT_URI).resource("https://a.example/");
+    let login = login.resource("https://b.example/");
+    let (url, pending) = login.begin(&mut rng(), NOW).unwrap();
+    let callback = format!("code=c&state={}", parameter(&url, "state"));
+    let mut code = pending.accept(&client, Callback::query(&callback), NOW).unwrap();
+    let misuse = code.narrow_to("https://c.example/").unwrap_err();
+    assert!(misuse.to_string().contains("begun with"), "{misuse}");
+    code.narrow_to("https://b.example/").unwrap();
+    let (request, _) = code.redeem(&client, NOW).unwrap();
+    let resources: Vec<_> =
+        form(&request).into_iter().filter(|(name, _)| name == "resource").collect();
+    assert_eq!(resources, [("resource".into(), "https://b.example/".into())]);
+}

@@ -135,14 +135,17 @@ impl ClientRequest<'_> {
     /// Adds a header field, marked sensitive, in place of what stood there.
     ///
     /// # Errors
-    /// [`Misuse::Parameter`] when the name or value has characters that no header field can have.
+    /// [`Misuse::Parameter`] when the name or value has characters that no header field can have;
+    /// [`Misuse::TooManyHeaders`].
     pub fn header(&mut self, name: &str, value: &str) -> Result<(), Error> {
         let misuse = || Error::Misuse(Misuse::Parameter(name.into()));
         let own_name = HeaderName::try_from(name).map_err(|_| misuse())?;
         let mut value = HeaderValue::try_from(value).map_err(|_| misuse())?;
         value.set_sensitive(true);
-        self.headers.insert(own_name, value);
-        Ok(())
+        match self.headers.try_insert(own_name, value) {
+            Ok(_) => Ok(()),
+            Err(_) => Err(Misuse::TooManyHeaders.into()),
+        }
     }
 }
 

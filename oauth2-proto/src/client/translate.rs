@@ -83,7 +83,7 @@ pub trait Hook: fmt::Debug + Send + Sync {
     }
 
     /// Changes an answer that is about to be read.
-    fn answer(&self, kind: RequestKind, answer: &mut Response<Zeroizing<Vec<u8>>>) {
+    fn answer(&self, kind: RequestKind, answer: &mut Response<Body>) {
         let _unchanged = (kind, answer);
     }
 }
@@ -187,11 +187,13 @@ impl Client {
         kind: RequestKind,
         held: Option<&AccessToken>,
         sent_at: Timestamp,
-        mut answer: Answer,
+        answer: Answer,
     ) -> Answer {
+        let mut answer = answer.map(|mut body| Body::from(core::mem::take(&mut *body)));
         for hook in &self.translation.hooks {
             hook.answer(kind, &mut answer);
         }
+        let answer = answer.map(|body| Zeroizing::new(body.into_vec()));
         match &self.translation.dialect {
             Some(dialect) => dialect.answer(kind, held, sent_at, answer),
             None => answer,

@@ -7,6 +7,7 @@ use core::fmt;
 use rand::TryCryptoRng;
 use url::Url;
 
+use super::code::Added;
 use super::pending::{Pending, no_randomness, random_text};
 use super::{Code, Login, State};
 use crate::client::{AuthorizationRequest, Client};
@@ -111,7 +112,7 @@ impl AwaitingCallback {
                 .collect(),
             redirect_uri: self.pending.redirect_uri.clone(),
             scope: self.pending.scope.clone(),
-            resources: self.resources.clone(),
+            added: self.resources.iter().cloned().map(Added::Resource).collect(),
         })
     }
 

@@ -113,9 +113,7 @@ impl AwaitingToken {
             }
             Answer::Denied(denied) => {
                 let denied = match &self.grant {
-                    Grant::Code(code) => {
-                        denied.without(code.code.expose()).without(code.verifier.as_str())
-                    }
+                    Grant::Code(code) => code.silenced(denied),
                     Grant::OneTime(grant) => grant.silenced(denied),
                     Grant::ClientCredentials(_) => denied,
                 };

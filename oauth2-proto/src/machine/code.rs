@@ -7,9 +7,10 @@ use core::fmt;
 use http::Request;
 
 use super::awaiting_token::{AwaitingToken, Grant};
+use super::token_request::{is_no_secret, is_token_parameter};
 use super::{Attempt, Failed, Login, Setbacks};
-use crate::client::{Client, RequestKind};
-use crate::error::Error;
+use crate::client::{Client, Params, RequestKind};
+use crate::error::{Denied, Error, Misuse};
 use crate::value::{Body, RandomText, Scope, Secret, Timestamp};
 
 /// A checked authorization code, together with the verifier and redirect URI that belong to it.
@@ -25,18 +26,34 @@ pub struct Code {
     pub(super) kept: Vec<(String, String)>,
     pub(super) redirect_uri: String,
     pub(super) scope: Scope,
-    pub(super) resources: Vec<String>,
+    pub(super) added: Vec<Added>,
+}
+
+/// What the token request has beside the code.
+pub(super) enum Added {
+    /// Where the token will be used, which was checked when the login began.
+    Resource(String),
+    /// A parameter of the provider's own, in memory only.
+    Param(String, Secret),
 }
 
 impl Code {
+    /// Adds a parameter of the provider's own to the token request.
+    #[must_use]
+    pub fn param(mut self, name: &str, value: &str) -> Self {
+        self.added.push(Added::Param(name.into(), Secret::from(value)));
+        self
+    }
+
     /// Builds the token request: send it once, then hand the answer to what comes with it.
     ///
     /// The pending login must be out of its store by now.
     ///
     /// # Errors
-    /// [`Misuse::WrongClient`](crate::Misuse::WrongClient); what
-    /// [`Authenticate`](crate::Authenticate) says. The state that is left still has the code:
-    /// [`retry`](AwaitingToken::retry) sends it.
+    /// [`Misuse::WrongClient`](crate::Misuse::WrongClient);
+    /// [`Misuse::Parameter`](crate::Misuse::Parameter) when a [parameter](Self::param) is the
+    /// protocol's, or there twice; what [`Authenticate`](crate::Authenticate) says. The state that is
+    /// left still has the code: [`retry`](AwaitingToken::retry) sends it.
     ///
     /// See [RFC 6749 §4.1.3](https://www.rfc-editor.org/rfc/rfc6749#section-4.1.3) and
     /// [RFC 7636 §4.5](https://www.rfc-editor.org/rfc/rfc7636#section-4.5).
@@ -64,6 +81,21 @@ impl Code {
         }
     }
 
+    /// Asks for a token for one of the login's resources only; all of them stay reachable with
+    /// [`refresh_for`](crate::Authorized::refresh_for). For servers that give no token for several.
+    ///
+    /// # Errors
+    /// [`Misuse::Url`] when the login was not begun with this resource.
+    ///
+    /// See [RFC 8707 §2.2](https://www.rfc-editor.org/rfc/rfc8707#section-2.2).
+    pub fn narrow_to(&mut self, resource: &str) -> Result<(), Misuse> {
+        if !self.resources.iter().any(|own| own == resource) {
+            return Err(Misuse::Url("resource", "is not one that the login was begun with"));
+        }
+        self.resources.retain(|own| own == resource);
+        Ok(())
+    }
+
     /// A parameter that the provider added to the callback, where it was asked to be
     /// [kept](crate::AuthorizationRequest::keep), or the dialect keeps it.
     #[must_use]
@@ -79,6 +111,13 @@ impl Code {
     }
 
     pub(super) fn request(&self, client: &Client, now: Timestamp) -> Result<Request<Body>, Error> {
+        let params = Params { pairs: self.params().collect(), resources: Vec::new() };
+        params.check(|name| match name {
+            // RFC 6749 §4.1.3 knows no scope here; a server that does wants it as its own.
+            "scope" => false,
+            "code" | "redirect_uri" | "code_verifier" => true,
+            other => is_token_parameter(other),
+        })?;
         let lengths = self.code.expose().len().saturating_add(self.redirect_uri.len());
         let mut form =
             client.form("authorization_code", lengths.saturating_mul(2).saturating_add(160));
@@ -86,10 +125,28 @@ impl Code {
         form.pair("redirect_uri", &self.redirect_uri);
         form.pair("code_verifier", self.verifier.as_str());
         // RFC 8707 §2.2: resource may be repeated at the token endpoint.
-        for resource in &self.resources {
-            form.pair("resource", resource);
+        for added in &self.added {
+            if let Added::Resource(resource) = added {
+                form.pair("resource", resource);
+            }
         }
+        params.iter().for_each(|(name, value)| form.own_pair(name, value));
         client.post(RequestKind::Token, form, now)
+    }
+
+    /// A denial without the texts that repeat what was sent.
+    pub(super) fn silenced(&self, denied: Denied) -> Denied {
+        let denied = denied.without(self.code.expose()).without(self.verifier.as_str());
+        let params = self.params();
+        let params = params.filter(|(name, value)| !is_no_secret(name) && !value.is_empty());
+        params.fold(denied, |denied, (_, value)| denied.without(value))
+    }
+
+    fn params(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.added.iter().filter_map(|added| match added {
+            Added::Param(name, value) => Some((name.as_str(), value.expose())),
+            Added::Resource(_) => None,
+        })
     }
 }
 

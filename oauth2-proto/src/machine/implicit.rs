@@ -122,7 +122,7 @@ impl AwaitingFragment {
         let kept = found.others.iter().filter(|(name, _)| self.pending.keeps(client, name));
         let kept = kept.map(|(name, value)| (name.clone(), value.clone().into_owned())).collect();
         // RFC 6749 §4.2.2: the authorization server MUST NOT issue a refresh token.
-        let members = found.others.iter().filter(|(name, _)| name != "refresh_token");
+        let members = found.others.iter().filter(|(name, _)| *name != "refresh_token");
         let members: BTreeMap<&str, &str> = members
             .map(|(name, value)| (&**name, &**value))
             .chain(found.id_token.as_ref().map(|token| ("id_token", &**token)))

@@ -143,7 +143,7 @@ impl fmt::Debug for OneTimeGrant {
 }
 
 /// Parameters that a server may well repeat when it explains itself.
-fn is_no_secret(name: &str) -> bool {
+pub(super) fn is_no_secret(name: &str) -> bool {
     matches!(name, "scope" | "resource" | "audience") || name.ends_with("_type")
 }
 

@@ -6,7 +6,7 @@ use core::fmt;
 
 use zeroize::Zeroize;
 
-/// The bytes of a request to an authorization server.
+/// The bytes of a request to an authorization server, or of an answer that a hook changes.
 ///
 /// A `Vec<u8>` would print its bytes in `Debug`; this prints only how many there are, and
 /// overwrites them when it is dropped. Hand them to an HTTP client with
@@ -31,6 +31,12 @@ impl Body {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+}
+
+impl From<Vec<u8>> for Body {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self(bytes)
     }
 }
 

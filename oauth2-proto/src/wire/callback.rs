@@ -4,8 +4,8 @@
 //! [`AwaitingCallback::accept`](crate::AwaitingCallback::accept) checks them in their order.
 
 use alloc::borrow::Cow;
+use alloc::collections::BTreeMap;
 use alloc::string::{String, ToString};
-use alloc::vec::Vec;
 use core::fmt;
 
 use url::{Url, form_urlencoded};
@@ -95,12 +95,9 @@ impl<'a> Callback<'a> {
                 "error_description" => ("error_description", &mut parameters.error_description),
                 "error_uri" => ("error_uri", &mut parameters.error_uri),
                 other => {
-                    if wanted(other) {
-                        if parameters.others.iter().any(|(own, _)| own == other) {
-                            let name = "of the provider's own";
-                            return Err(Error::Forged(Forged::DuplicateParameter(name)));
-                        }
-                        parameters.others.push((other.into(), value));
+                    if wanted(other) && parameters.others.insert(other.into(), value).is_some() {
+                        let name = "of the provider's own";
+                        return Err(Error::Forged(Forged::DuplicateParameter(name)));
                     }
                     continue;
                 }
@@ -198,6 +195,7 @@ pub(crate) struct CallbackParameters<'a> {
     pub(crate) error: Option<Cow<'a, str>>,
     pub(crate) error_description: Option<Cow<'a, str>>,
     pub(crate) error_uri: Option<Cow<'a, str>>,
-    /// The other ones that were asked for.
-    pub(crate) others: Vec<(String, Cow<'a, str>)>,
+    /// The other ones that were asked for. A form can have any number of them: none is looked for
+    /// among all others.
+    pub(crate) others: BTreeMap<String, Cow<'a, str>>,
 }

@@ -24,8 +24,8 @@ use std::thread::{self, Thread};
 use http::{Request, Response};
 use oauth2_proto::agent::{Agent, Host, MemoryStore, Store};
 use oauth2_proto::{
-    AccessToken, Authorized, Body, Callback, Client, Error, Lost, Seed, Server, State, Swapped,
-    Timestamp, Unknown, Version,
+    AccessToken, Authorized, Body, Callback, Client, Error, Lost, Polling, Seed, Server, State,
+    Swapped, Timestamp, Unknown, Version,
 };
 use rand::{TryCryptoRng, TryRng};
 
@@ -75,6 +75,10 @@ struct Inner {
     current: u64,
     /// Somebody has used a refresh token twice.
     theft: bool,
+    /// So many polls come before the person of a device login has agreed.
+    undecided: usize,
+    /// When each poll came.
+    polls: Vec<u64>,
 }
 
 impl World {
@@ -89,6 +93,8 @@ impl World {
             requests: Vec::new(),
             current: 0,
             theft: false,
+            undecided: 3,
+            polls: Vec::new(),
         })))
     }
 
@@ -150,6 +156,7 @@ impl World {
     pub(crate) fn client(&self) -> Arc<Client> {
         let server = Server::new("https://as.example/authorize", "https://as.example/token");
         let server = server.unwrap().with_revocation("https://as.example/revoke").unwrap();
+        let server = server.with_device_authorization("https://as.example/device").unwrap();
         Arc::new(Client::new("test", server))
     }
 
@@ -174,6 +181,24 @@ impl World {
         Agent::new(self.client(), self.clone(), &mut seed(), self.login()).unwrap()
     }
 
+    /// A login on a device, just begun, that is polled every five seconds.
+    pub(crate) fn device_login(&self) -> Polling {
+        let (client, now) = (self.client(), self.now());
+        let (_, awaiting) = client.device_authorization().begin(&mut rng(), now).unwrap();
+        let codes = r#"{"device_code":"d","user_code":"u","verification_uri":"https://as.example/","expires_in":600}"#;
+        awaiting.receive(&client, &Response::new(codes), now).unwrap()
+    }
+
+    /// When each poll came, in seconds.
+    pub(crate) fn polls(&self) -> Vec<u64> {
+        self.inner().polls.clone()
+    }
+
+    /// The resource that each token request has asked for.
+    pub(crate) fn resources(&self) -> Vec<Option<String>> {
+        self.inner().requests.iter().map(|form| form.get("resource").cloned()).collect()
+    }
+
     /// An agent that shares a store with others.
     pub(crate) fn open<S: Store>(&self, store: S) -> Agent<Self, S> {
         Agent::open(self.client(), self.clone(), &mut seed(), store, KEY)
@@ -191,6 +216,15 @@ impl World {
     fn serve(&self, form: BTreeMap<String, String>) -> Response<String> {
         let mut inner = self.inner();
         inner.requests.push(form.clone());
+        if form.contains_key("device_code") {
+            let seconds = inner.now - START;
+            inner.polls.push(seconds);
+            if inner.polls.len() <= inner.undecided {
+                let pending = Response::builder().status(400);
+                return pending.body(r#"{"error":"authorization_pending"}"#.to_owned()).unwrap();
+            }
+            return Response::new(tokens(0, r#","refresh_token":"refresh-0""#));
+        }
         let Some(token) = form.get("refresh_token") else { return Response::new(String::new()) };
         inner.theft |= *token != format!("refresh-{}", inner.current);
         if inner.theft {
@@ -622,6 +656,6 @@ fn rng() -> impl TryCryptoRng<Error = Infallible> {
 }
 
 /// The seed of one process.
-fn seed() -> Seed {
+pub(crate) fn seed() -> Seed {
     Seed::new(&mut rng()).unwrap()
 }

@@ -17,9 +17,9 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::{Request, Response};
 use oauth2_proto::{
-    Authorized, AwaitingCallback, AwaitingToken, Body, Callback, Challenge, Client, Code, Error,
-    Failed, Lost, Reason, Refreshing, Server, Session, State, Step, Swapped, Ticket, Timestamp,
-    Unauthorized, Unknown, Version,
+    Authorized, AwaitingCallback, AwaitingFragment, AwaitingToken, Body, Callback, Challenge,
+    Client, Code, Error, Failed, Lost, Polling, Reason, Refreshing, Server, Session, State, Step,
+    Swapped, Ticket, Timestamp, Unauthorized, Unknown, Version,
 };
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -106,6 +106,7 @@ pub(crate) fn stranger() -> Client {
 fn endpoints() -> Server {
     Server::new("https://as.example/authorize", "https://as.example/token")
         .and_then(|server| server.with_revocation("https://as.example/revoke"))
+        .and_then(|server| server.with_device_authorization("https://as.example/device"))
         .expect("the endpoints are https")
 }
 
@@ -257,6 +258,32 @@ impl Scenario {
         self.service_authorized().refresh(&self.client, self.now).expect("it can be repeated")
     }
 
+    /// A login by the implicit grant whose person has consented.
+    pub(crate) fn awaiting_fragment(&mut self) -> (AwaitingFragment, String) {
+        let request = self.client.legacy_implicit(REDIRECT_URI).scope(SCOPE);
+        let (url, pending) = request.begin(&mut self.rng, self.now).expect("a usable login");
+        let mut asked = url.query_pairs().filter(|(name, _)| name == "state");
+        let state = asked.next().expect("there is a state").1.into_owned();
+        let fragment =
+            format!("access_token=fragment&token_type=Bearer&expires_in=60&state={state}");
+        (pending, format!("{REDIRECT_URI}#{fragment}"))
+    }
+
+    /// A login on a device whose person has not decided yet; the first poll is due in 5 seconds.
+    pub(crate) fn polling(&mut self) -> Polling {
+        let request = self.client.device_authorization().scope(SCOPE);
+        let (request, awaiting) = request.begin(&mut self.rng, self.now).expect("a usable login");
+        let answer = self.answer(&request);
+        awaiting.receive(&self.client, &answer, self.now).expect("an honest answer")
+    }
+
+    /// A poll at its moment.
+    pub(crate) fn polled(&mut self) -> (Request<Body>, Polling) {
+        let polling = self.polling();
+        self.now = polling.next_poll();
+        polling.poll(&self.client, self.now).expect("it is due")
+    }
+
     pub(crate) fn session(&self, state: impl Into<State>) -> Session {
         Session::new(Arc::clone(&self.client), state).expect("a login that needs no browser")
     }
@@ -327,10 +354,21 @@ pub(crate) struct AuthorizationServer {
     pub(crate) arrived: Vec<String>,
     /// How often a refresh token was shown that had been replaced.
     pub(crate) reuses: u32,
+    /// Whether the people of device logins have agreed; `None` while they think.
+    pub(crate) decided: Option<bool>,
+    /// Seconds: how long device codes live, and how often they may be polled with.
+    pub(crate) device_lifetime: u64,
+    pub(crate) interval: u64,
+    devices: BTreeMap<String, Device>,
     codes: BTreeMap<String, Pending>,
     families: Vec<Family>,
     access: BTreeMap<String, usize>,
     issued: u32,
+}
+
+struct Device {
+    scope: String,
+    expires_at: Timestamp,
 }
 
 struct Pending {
@@ -358,6 +396,10 @@ impl Default for AuthorizationServer {
             fates: VecDeque::new(),
             arrived: Vec::new(),
             reuses: 0,
+            decided: None,
+            device_lifetime: 1800,
+            interval: 5,
+            devices: BTreeMap::new(),
             codes: BTreeMap::new(),
             families: Vec::new(),
             access: BTreeMap::new(),
@@ -463,11 +505,17 @@ impl AuthorizationServer {
         if request.uri().path() == "/revoke" {
             return self.revoke(&form["token"]);
         }
+        if request.uri().path() == "/device" {
+            return self.begin_device(&form, now);
+        }
         assert_eq!(request.uri(), "https://as.example/token");
         let grant = form["grant_type"].clone();
         self.arrived.push(grant.clone());
         match grant.as_str() {
             "authorization_code" => self.exchange(&form, now),
+            "urn:ietf:params:oauth:grant-type:device_code" => {
+                self.poll_device(&form["device_code"], now)
+            }
             "refresh_token" => self.refresh(&form["refresh_token"], now),
             "client_credentials" => {
                 let scope = form.get("scope").cloned().unwrap_or_default();
@@ -491,6 +539,40 @@ impl AuthorizationServer {
         }
         let refresh = self.refreshable.then(|| self.fresh("refresh"));
         let family = self.family(pending.scope, refresh.clone(), now);
+        self.grant(family, refresh)
+    }
+
+    fn begin_device(
+        &mut self,
+        form: &BTreeMap<String, String>,
+        now: Timestamp,
+    ) -> Response<Vec<u8>> {
+        let device_code = self.fresh("device");
+        let scope = form.get("scope").cloned().unwrap_or_default();
+        let expires_at = now.after(Duration::from_secs(self.device_lifetime));
+        self.devices.insert(device_code.clone(), Device { scope, expires_at });
+        let body = serde_json::json!({
+            "device_code": device_code, "user_code": "WDJB-MJHT",
+            "verification_uri": "https://as.example/activate",
+            "expires_in": self.device_lifetime, "interval": self.interval,
+        });
+        reply(200, body.to_string())
+    }
+
+    fn poll_device(&mut self, device_code: &str, now: Timestamp) -> Response<Vec<u8>> {
+        let Some(device) = self.devices.get(device_code) else { return refusal("invalid_grant") };
+        if now >= device.expires_at {
+            return refusal("expired_token");
+        }
+        match self.decided {
+            None => return refusal("authorization_pending"),
+            Some(false) => return refusal("access_denied"),
+            Some(true) => {}
+        }
+        // A device code works once.
+        let scope = self.devices.remove(device_code).unwrap().scope;
+        let refresh = self.refreshable.then(|| self.fresh("refresh"));
+        let family = self.family(scope, refresh.clone(), now);
         self.grant(family, refresh)
     }
 

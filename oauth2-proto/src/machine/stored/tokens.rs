@@ -4,6 +4,7 @@ use alloc::borrow::Cow;
 use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
+use url::form_urlencoded;
 
 use super::super::tokens::MOST_RESOURCES;
 use super::super::{
@@ -164,9 +165,16 @@ impl TryFrom<AuthorizedV1<'_>> for Authorized {
             }
             others.push(ForResource { resource, tokens });
         }
+        let tokens = stored.tokens.load(login)?;
+        let numbers = others.iter().map(|other| other.tokens.access.generation().number());
+        let mut numbers: Vec<u64> = numbers.chain([tokens.access.generation().number()]).collect();
+        numbers.sort_unstable();
+        if !numbers.is_sorted_by(|earlier, later| earlier < later) {
+            return Err("two tokens of the same answer");
+        }
         Ok(Self {
             login,
-            tokens: stored.tokens.load(login)?,
+            tokens,
             others,
             renewal: match stored.renewal {
                 Some(RenewalV1::RefreshToken(token)) => Some(Renewal::RefreshToken(secret(token)?)),
@@ -214,6 +222,12 @@ impl TryFrom<RefreshingV1<'_>> for Refreshing {
             params: params(stored.asked.params)?,
             resource: stored.asked.resource.map(resource).transpose()?,
         };
+        if let Some(resource) = &asked.resource
+            && !form_urlencoded::parse(asked.params.as_bytes())
+                .any(|(name, value)| name == "resource" && value == resource.as_str())
+        {
+            return Err("a refresh for a resource that it does not ask for");
+        }
         match &held.renewal {
             None => return Err("a refresh without anything to refresh with"),
             Some(Renewal::ClientCredentials(_)) if asked != Asked::default() => {
