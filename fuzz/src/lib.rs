@@ -15,6 +15,8 @@
 
 pub mod callback;
 pub mod challenge;
+#[cfg(feature = "providers")]
+pub mod dialect;
 pub mod messages;
 pub mod metadata;
 mod scenario;

@@ -11,6 +11,8 @@ mod client;
 mod coordinator;
 mod error;
 pub mod machine;
+#[cfg(feature = "providers")]
+pub mod providers;
 mod session;
 mod value;
 mod wire;

@@ -38,6 +38,12 @@ fn challenges_keep_their_promises() {
     replay("challenge", bodies::challenge::run);
 }
 
+#[cfg(feature = "providers")]
+#[test]
+fn dialects_make_no_token_up() {
+    replay("dialect", bodies::dialect::run);
+}
+
 #[test]
 fn messages_around_a_login_keep_their_promises() {
     replay("messages", bodies::messages::run);

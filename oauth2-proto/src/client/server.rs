@@ -21,7 +21,8 @@ pub struct Server {
     authorization: Option<Url>,
     /// The authorization endpoint with the parameters that are the same for every login.
     authorization_for_code: Option<Url>,
-    token: EndpointUrl,
+    /// `None` where a known server's URL could not be read, which a test rules out.
+    token: Option<EndpointUrl>,
     device_authorization: Option<EndpointUrl>,
     pushed_authorization: Option<EndpointUrl>,
     revocation: Option<EndpointUrl>,
@@ -56,7 +57,7 @@ impl Server {
         Ok(Self {
             authorization: None,
             authorization_for_code: None,
-            token: EndpointUrl::new("token endpoint", token)?,
+            token: Some(EndpointUrl::new("token endpoint", token)?),
             device_authorization: None,
             pushed_authorization: None,
             revocation: None,
@@ -64,6 +65,34 @@ impl Server {
             issuer: None,
             issuer_required: false,
         })
+    }
+
+    /// A server whose endpoints stand in this crate: what could not be read would be
+    /// [`Misuse::NoEndpoint`] when it is needed.
+    #[cfg(feature = "providers")]
+    pub(crate) fn known(authorization: &str, token: &str) -> Self {
+        Self {
+            authorization: endpoint_url("authorization endpoint", authorization).ok(),
+            token: EndpointUrl::new("token endpoint", token).ok(),
+            device_authorization: None,
+            pushed_authorization: None,
+            revocation: None,
+            introspection: None,
+            issuer: None,
+            issuer_required: false,
+            authorization_for_code: None,
+        }
+    }
+
+    /// Adds endpoints that stand in this crate: for revocation and, if there is one, for devices.
+    #[cfg(feature = "providers")]
+    pub(crate) fn known_besides(self, revocation: &str, device_authorization: &str) -> Self {
+        let known = |name, text| EndpointUrl::new(name, text).ok();
+        Self {
+            revocation: known("revocation endpoint", revocation),
+            device_authorization: known("device authorization endpoint", device_authorization),
+            ..self
+        }
     }
 
     /// Adds the revocation endpoint, which signing out then uses.
@@ -144,7 +173,10 @@ impl Server {
     pub(super) fn identity(&self) -> [&str; 2] {
         match &self.issuer {
             Some(issuer) => ["issuer", issuer],
-            None => ["token endpoint", self.token.url.as_str()],
+            None => {
+                let token = self.token.as_ref();
+                ["token endpoint", token.map_or("", |endpoint| endpoint.url.as_str())]
+            }
         }
     }
 
@@ -153,7 +185,7 @@ impl Server {
         let (name, endpoint) = match kind {
             RequestKind::Authorization => ("authorization endpoint", None),
             RequestKind::Token | RequestKind::Refresh | RequestKind::DevicePoll => {
-                ("token endpoint", Some(&self.token))
+                ("token endpoint", self.token.as_ref())
             }
             RequestKind::DeviceAuthorization => {
                 ("device authorization endpoint", self.device_authorization.as_ref())
