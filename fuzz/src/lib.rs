@@ -15,6 +15,7 @@
 
 pub mod callback;
 pub mod challenge;
+pub mod device_answer;
 mod scenario;
 pub mod session;
 pub mod stored_state;

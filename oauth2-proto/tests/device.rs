@@ -682,7 +682,7 @@ fn a_session_gives_the_login_up_when_the_codes_expire() {
 fn a_session_waits_for_the_answer_that_is_on_its_way_when_the_codes_expire() {
     let mut session = session(read(&changed("expires_in", Some(json!(7)))).expect("codes"));
     let (ticket, _) = sent(&mut session, after(6));
-    assert_eq!(waits(&mut session, after(6)), after(7));
+    assert_eq!(waits(&mut session, after(6)), after(36));
     assert_eq!(waits(&mut session, after(7)), after(36));
     let received = session.receive(ticket, &answer(200, TOKENS), after(20));
     assert!(matches!(received, Ok(Received::Applied)), "{received:?}");
