@@ -1142,6 +1142,34 @@ fn a_second_request_follows_the_first_token() {
 }
 
 #[test]
+fn what_the_first_answer_brought_is_kept_where_the_second_does_not_mention_it() {
+    let client = speaking(json!({
+        "second_request": { "endpoint": "https://as.example/long", "token_parameter": "t" },
+    }));
+    let first = r#"{"access_token":"short","token_type":"Bearer","refresh_token":"r1","user_id":17,"site":"a"}"#;
+    let second = |body: &str| {
+        let (_, awaiting) = redeem(&client);
+        let failed = awaiting.receive(&client, &answer(200, first), NOW).unwrap_err();
+        let State::Authorizing(oauth2_proto::Authorizing::AwaitingToken(awaiting)) = *failed.state
+        else {
+            panic!("it waits for the second answer")
+        };
+        awaiting.receive(&client, &answer(200, body), NOW).expect("tokens")
+    };
+    let tokens = second(r#"{"access_token":"long","token_type":"Bearer","site":"b"}"#);
+    assert_eq!(
+        (tokens.extra::<u64>("user_id"), tokens.extra("site")),
+        (Some(17), Some("b".to_owned()))
+    );
+    let (request, _) = tokens.refresh(&client, NOW).expect("the first answer's refresh token");
+    assert!(body(&request).contains("refresh_token=r1"));
+    let tokens = second(r#"{"access_token":"long","token_type":"Bearer","refresh_token":"r2"}"#);
+    assert_eq!(tokens.extra::<u64>("user_id"), Some(17));
+    let (request, _) = tokens.refresh(&client, NOW).expect("the second answer's refresh token");
+    assert!(body(&request).contains("refresh_token=r2"));
+}
+
+#[test]
 fn a_second_request_is_a_form_that_any_authentication_serves() {
     let knobs = json!({ "second_request": {
         "endpoint": "https://as.example/long", "token_parameter": "t", "client_secret_parameter": "s",
