@@ -396,10 +396,8 @@ impl World {
                 }
                 // A login that has ended has forgotten which one was its latest.
                 Challenged::Superseded => {
-                    let is_held = matches!(
-                        self.session.state(),
-                        State::Authorized(_) | State::Refreshing(_)
-                    );
+                    let is_held =
+                        matches!(self.session.state(), State::Authorized(_) | State::Refreshing(_));
                     assert!(Some(number) != self.current || !is_held, "a{number} is the latest");
                 }
                 Challenged::TooYoung => assert_eq!(error, "invalid_token"),
