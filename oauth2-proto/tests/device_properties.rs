@@ -7,7 +7,7 @@ mod scenario;
 
 use core::time::Duration;
 
-use oauth2_proto::{Authorizing, Lost, Reason, Received, Session, State, Step, Ticket, Timestamp};
+use oauth2_proto::{Lost, Reason, Received, Session, State, Step, Ticket, Timestamp};
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
 use scenario::{Fate, Outcome, START, Scenario, json, reload};
@@ -73,6 +73,7 @@ fn events() -> impl Strategy<Value = Event> {
 
 /// A request whose outcome nobody has reported.
 struct Flight {
+    number: u32,
     ticket: Option<Ticket>,
     request: http::Request<oauth2_proto::Body>,
     /// When it has to be given up, by the clock that nobody turns.
@@ -93,6 +94,8 @@ struct Play {
     is_guess: bool,
     expires_at: Timestamp,
     flights: Vec<Flight>,
+    /// How many requests there were.
+    sent: u32,
     wake: Option<Timestamp>,
     unreadable: u32,
     /// The server has given tokens away that have not arrived.
@@ -118,6 +121,7 @@ impl Play {
             is_guess: false,
             expires_at,
             flights: Vec::new(),
+            sent: 0,
             wake: None,
             unreadable: 0,
             is_spent: false,
@@ -192,7 +196,9 @@ impl Play {
                 }
                 let timeout = ticket.deadline().since(self.now).as_secs();
                 let over_at = self.elapsed + timeout;
-                self.flights.push(Flight { ticket: Some(ticket), request, over_at });
+                self.sent += 1;
+                let (number, ticket) = (self.sent, Some(ticket));
+                self.flights.push(Flight { number, ticket, request, over_at });
                 self.quiet_since = self.elapsed;
                 // From here on everything is counted by the clock as it is now.
                 self.is_guess = false;
@@ -217,7 +223,7 @@ impl Play {
             self.is_spent |= acted && had_agreed;
             return;
         };
-        let is_latest = index == self.flights.len();
+        let is_latest = flight.number == self.sent;
         match came {
             Outcome::Lost(how) => {
                 self.is_spent |= acted && had_agreed;
@@ -262,7 +268,12 @@ impl Play {
             Reason::Denied(_) => assert!(self.is_denied),
             Reason::AnswerLost => assert!(self.is_denied && self.is_spent),
             Reason::Unexplained => assert!(self.unreadable >= 3),
-            other => panic!("the login has ended: {other}"),
+            other @ (Reason::NotStarted
+            | Reason::TokenExpired
+            | Reason::TokenRejected
+            | Reason::CodeSpent
+            | Reason::SignedOut
+            | _) => panic!("the login has ended: {other}"),
         }
     }
 
@@ -289,8 +300,7 @@ impl Play {
                 assert!(matches!(ended.reason(), Reason::Deadline | Reason::Denied(_)));
                 assert!(self.expires_at <= self.now);
             }
-            State::Authorizing(Authorizing::Polling(_)) => panic!("it still polls"),
-            other => panic!("{other:?}"),
+            other @ (State::Authorizing(_) | State::Refreshing(_)) => panic!("{other:?}"),
         }
     }
 }
