@@ -15,6 +15,7 @@
 
 pub mod callback;
 pub mod challenge;
+pub mod device_answer;
 #[cfg(feature = "providers")]
 pub mod dialect;
 pub mod messages;

@@ -5,8 +5,8 @@ use core::convert::Infallible;
 
 use http::{HeaderName, HeaderValue, Response, StatusCode};
 use oauth2_proto::{
-    Authorized, AwaitingCallback, AwaitingToken, Callback, Client, Error, Refreshing, Server,
-    State, Timestamp, Unauthorized,
+    Authorized, AwaitingCallback, AwaitingToken, AwaitingUserCode, Callback, Client, Error,
+    Polling, Refreshing, Server, State, Timestamp, Unauthorized,
 };
 use rand::{TryCryptoRng, TryRng};
 use serde::Serialize;
@@ -49,6 +49,7 @@ impl TryCryptoRng for Counting {}
 fn server() -> Server {
     Server::new("https://as.example/authorize", "https://as.example/token")
         .and_then(|server| server.with_revocation("https://as.example/revoke"))
+        .and_then(|server| server.with_device_authorization("https://as.example/device"))
         .expect("the endpoints are https")
 }
 
@@ -77,6 +78,19 @@ pub(super) fn awaiting_token(client: &Client) -> AwaitingToken {
 /// A login of the program itself, before its first request.
 pub(super) fn service(client: &Client) -> Unauthorized {
     client.client_credentials().scope("read").ready(&mut Counting(0)).expect("a usable login")
+}
+
+/// A device has asked for its codes.
+pub(super) fn awaiting_user_code(client: &Client) -> AwaitingUserCode {
+    let request = client.device_authorization().scope("read");
+    request.begin(&mut Counting(0), NOW).expect("a usable login").1
+}
+
+/// A login on a device: its codes live for half an hour, and may be polled with every 5 seconds.
+pub(super) fn polling(client: &Client) -> Polling {
+    let codes = r#"{"device_code":"device","user_code":"user","verification_uri":"https://as.example/","expires_in":1800}"#;
+    let response = Response::new(codes.to_owned());
+    awaiting_user_code(client).receive(client, &response, NOW).expect("good codes")
 }
 
 /// What a login becomes with this token answer.

@@ -14,7 +14,10 @@ use oauth2_proto::{
 use operation::{Answer, Fate, Operation};
 use url::form_urlencoded;
 
-use super::scenario::{NOW, assert_showable, authorized, client, reloaded, service};
+use super::scenario::{NOW, assert_showable, authorized, client, polling, reloaded, service};
+
+/// The resources that tokens are asked for, one each.
+const RESOURCES: [&str; 2] = ["https://a.example/", "https://b.example/"];
 
 /// Reads the first byte as the login to begin with, and every further pair of bytes as something
 /// that happens.
@@ -46,6 +49,8 @@ struct World {
     used: Vec<(Generation, usize)>,
     /// The login is the program's own, which can always be repeated.
     is_service: bool,
+    /// The login on a device, while there are no tokens.
+    device: Option<Device>,
     /// The refresh token that the server honours, and the one that the session has been given.
     honoured: Option<usize>,
     known: Option<usize>,
@@ -64,10 +69,24 @@ struct World {
     wake: Option<Timestamp>,
 }
 
+/// What the server knows of a login on a device, and allows it.
+struct Device {
+    expires_at: Timestamp,
+    interval: Duration,
+    polled_at: Option<Duration>,
+    /// The clock has been set back since: nobody knows how long ago that was.
+    is_guess: bool,
+    /// The device code has brought its tokens.
+    is_spent: bool,
+    is_denied: bool,
+}
+
 /// A request whose outcome has not been reported.
 struct Sent {
     ticket: Ticket,
     refresh_token: Option<usize>,
+    resource: Option<usize>,
+    is_poll: bool,
     at: Timestamp,
     /// When it has to be given up, on the clock that only moves forward.
     dead_at: Duration,
@@ -75,6 +94,7 @@ struct Sent {
 }
 
 struct Issued {
+    resource: Option<usize>,
     expires_at: Option<Timestamp>,
     is_rejected: bool,
 }
@@ -82,7 +102,9 @@ struct Issued {
 impl World {
     fn new(login: u8) -> Self {
         let client = Arc::new(client());
+        let is_device = login & 0x80 != 0;
         let state: State = match login % 4 {
+            _ if is_device => polling(&client).into(),
             0 => service(&client).into(),
             1 => authorized(&client, &tokens(0, Some(3600), true)).into(),
             2 => authorized(&client, &tokens(0, Some(3600), false)).into(),
@@ -93,19 +115,28 @@ impl World {
             State::Authorized(tokens) => tokens.expires_at(),
             State::Unauthorized(_) | State::Authorizing(_) | State::Refreshing(_) => None,
         };
-        let refresh_token = (login % 2 == 1).then_some(0);
+        let refresh_token = (login % 2 == 1 && !is_device).then_some(0);
+        let device = is_device.then_some(Device {
+            expires_at: NOW.after(Duration::from_secs(1800)),
+            interval: Duration::from_secs(5),
+            polled_at: Some(Duration::ZERO),
+            is_guess: false,
+            is_spent: false,
+            is_denied: false,
+        });
         Self {
             session: Session::new(Arc::clone(&client), state).expect("it needs no browser"),
             client,
             now: NOW,
             elapsed: Duration::ZERO,
             requests: Vec::new(),
-            issued: vec![Issued { expires_at, is_rejected: false }],
+            issued: vec![Issued { resource: None, expires_at, is_rejected: false }],
             used: Vec::new(),
             is_service,
+            device,
             honoured: refresh_token,
             known: refresh_token,
-            current: (!is_service).then_some(0),
+            current: (!is_service && !is_device).then_some(0),
             epoch: 0,
             unreadable: 0,
             is_signed_out: false,
@@ -118,19 +149,29 @@ impl World {
     fn operate(&mut self, operation: Operation) {
         let wake = self.wake.take();
         match operation {
-            Operation::Step => self.step(),
+            Operation::Step => self.step(None),
+            Operation::StepFor(which) => {
+                // What is asked for besides can justify a request of its own, now or later.
+                self.may_send = true;
+                self.step(nth(which, RESOURCES.len()));
+                self.may_send = true;
+                self.wake = None;
+            }
             Operation::Sleep => {
                 if let Some(wake) = wake {
                     // Where the clock was set back, nobody knows for how long to wait.
                     let is_guess = self.requests.iter().any(|sent| self.now < sent.at);
                     self.advance(wake.since(self.now));
-                    self.step();
+                    self.step(None);
                     assert!(self.wake.is_none() || is_guess, "woken up for nothing");
                 }
             }
             Operation::Advance(span) => self.advance(span),
             Operation::SetBack(span) => {
                 self.now = self.now.before(span);
+                if let Some(device) = &mut self.device {
+                    device.is_guess = true;
+                }
                 self.may_send = true;
             }
             Operation::Answer(which, answer) => {
@@ -166,34 +207,64 @@ impl World {
         }
     }
 
-    fn step(&mut self) {
-        match self.session.step(self.now) {
-            Step::Use(token) => {
+    fn step(&mut self, resource: Option<usize>) {
+        let named = resource.and_then(|resource| RESOURCES.get(resource));
+        let step = match named {
+            Some(named) => self.session.step_for(named, self.now),
+            None => Ok(self.session.step(self.now)),
+        };
+        match step {
+            Ok(Step::Use(token)) => {
                 let (generation, number) = (token.generation(), number(token.expose(), 'a'));
                 assert!(self.is_good(number), "a{number} has expired or was rejected");
+                let issued = self.issued.get(number).expect("it was issued");
+                assert_eq!(issued.resource, resource, "a{number} is for another resource");
                 self.used.push((generation, number));
             }
-            Step::Wait(until) => {
+            Ok(Step::Wait(until)) => {
                 assert!(self.now < until, "a wake-up in the past");
                 self.wake = Some(until);
             }
-            Step::Send(ticket, request) => {
-                assert!(!self.is_signed_out, "a request for a login that is over");
-                assert!(self.may_send, "a request, and nothing has happened since the last one");
-                assert!(self.requests.iter().all(|sent| !self.is_alive(sent)), "two at once");
-                let refresh_token = refresh_token(request.body());
-                assert_eq!(refresh_token, self.known, "not the latest refresh token");
-                self.requests.push(Sent {
-                    refresh_token,
-                    at: self.now,
-                    dead_at: self.elapsed + ticket.deadline().since(self.now),
-                    epoch: self.epoch,
-                    ticket,
-                });
-                self.may_send = false;
-            }
-            Step::Login(_) => self.assert_over(),
+            Ok(Step::Send(ticket, request)) => self.send(ticket, request.body()),
+            Ok(Step::Login(_)) => self.assert_over(),
+            Err(error) => assert!(
+                resource.is_some() && self.known.is_none(),
+                "there is a refresh token to ask with: {error}"
+            ),
         }
+    }
+
+    fn send(&mut self, ticket: Ticket, body: &Body) {
+        assert!(!self.is_signed_out, "a request for a login that is over");
+        assert!(self.may_send, "a request, and nothing has happened since the last one");
+        assert!(self.requests.iter().all(|sent| !self.is_alive(sent)), "two at once");
+        let refresh_token = refresh_token(body);
+        assert_eq!(refresh_token, self.known, "not the latest refresh token");
+        let is_poll = parameter(body, "device_code").is_some();
+        if is_poll {
+            let device = self.device.as_mut().expect("there are no tokens");
+            let since = device.polled_at.map(|at| self.elapsed.saturating_sub(at));
+            assert!(
+                device.is_guess || since.is_none_or(|since| device.interval <= since),
+                "polled again after {since:?}, not after {:?}",
+                device.interval
+            );
+            assert!(self.now < device.expires_at, "polled with a code that has expired");
+            device.polled_at = Some(self.elapsed);
+            device.is_guess = false;
+        }
+        let resource = parameter(body, "resource")
+            .and_then(|own| RESOURCES.iter().position(|known| *known == own));
+        self.requests.push(Sent {
+            refresh_token,
+            resource,
+            is_poll,
+            at: self.now,
+            dead_at: self.elapsed + ticket.deadline().since(self.now),
+            epoch: self.epoch,
+            ticket,
+        });
+        self.may_send = false;
     }
 
     fn advance(&mut self, span: Duration) {
@@ -211,7 +282,13 @@ impl World {
                 self.act(&request, None, true);
                 response(StatusCode::OK, "<html>")
             }
+            Answer::Refused("invalid_client") if request.is_poll => {
+                response(StatusCode::BAD_REQUEST, r#"{"error":"authorization_pending"}"#)
+            }
             Answer::Refused(error) => {
+                if let Some(device) = self.device.as_mut().filter(|_| request.is_poll) {
+                    device.is_denied = true;
+                }
                 response(StatusCode::UNAUTHORIZED, &format!(r#"{{"error":"{error}"}}"#))
             }
             Answer::Unavailable(status, retry_after) => {
@@ -225,18 +302,25 @@ impl World {
         };
         let is_granted =
             matches!(answer, Answer::Honest { .. }) && response.status() == StatusCode::OK;
-        let sent_at = request.at;
+        let (sent_at, resource, is_poll) = (request.at, request.resource, request.is_poll);
+        let is_slow_down = response.body().contains("slow_down");
         match self.session.receive(request.ticket, &response, self.now) {
             Ok(Received::Applied) => {
                 assert!(is_granted && !self.is_signed_out, "new tokens out of nothing");
                 // A login that has ended has forgotten its refresh token.
                 if self.is_over {
                     self.known = None;
+                    self.current = None;
                 }
                 if self.honoured != rotated {
                     self.known = self.honoured;
                 }
-                self.current = Some(issued);
+                match resource {
+                    None => self.current = Some(issued),
+                    // It was in the way of what the login itself may need.
+                    Some(_) => self.may_send = true,
+                }
+                self.device = None;
                 self.is_over = false;
                 self.unreadable = 0;
                 self.epoch += 1;
@@ -247,7 +331,16 @@ impl World {
                 let is_unwanted = is_granted && self.is_signed_out;
                 assert!(!is_unwanted || !revocations.is_empty(), "tokens that nobody revokes");
             }
-            Ok(_) => unreachable!("an answer is applied, or late"),
+            Ok(Received::Pending) => {
+                assert!(is_poll && !is_granted, "only a person is waited for");
+                self.unreadable = 0;
+                self.may_send = true;
+                if let Some(device) = self.device.as_mut().filter(|_| is_slow_down) {
+                    // RFC 8628 §3.5: for this and all subsequent requests.
+                    device.interval += Duration::from_secs(5);
+                }
+            }
+            Ok(received) => unreachable!("an answer is {received:?}"),
             Err(error) => {
                 assert_showable(&error);
                 assert!(!is_granted, "a good answer is refused: {error}");
@@ -260,15 +353,18 @@ impl World {
 
     /// The server grants what is asked for, or says that it does not honour the refresh token.
     fn act(&mut self, request: &Sent, expires_in: Option<u64>, rotates: bool) -> Response<String> {
-        if request.refresh_token != self.honoured {
+        let device = self.device.as_mut().filter(|_| request.is_poll);
+        let is_spent = device.is_some_and(|device| core::mem::replace(&mut device.is_spent, true));
+        if request.refresh_token != self.honoured || is_spent {
             return response(StatusCode::BAD_REQUEST, r#"{"error":"invalid_grant"}"#);
         }
         let number = self.issued.len();
         // Longer lifetimes are taken for 68 years.
         let lifetime = expires_in.map(|seconds| Duration::from_secs(seconds.min(0x7FFF_FFFF)));
         let expires_at = lifetime.map(|lifetime| request.at.after(lifetime));
-        self.issued.push(Issued { expires_at, is_rejected: false });
-        let rotates = rotates && request.refresh_token.is_some();
+        let resource = request.resource;
+        self.issued.push(Issued { resource, expires_at, is_rejected: false });
+        let rotates = rotates && request.refresh_token.is_some() || request.is_poll;
         if rotates {
             self.honoured = Some(number);
         }
@@ -298,7 +394,12 @@ impl World {
                     self.issued.get_mut(number).expect("it was issued").is_rejected = true;
                     self.may_send = true;
                 }
-                Challenged::Superseded => assert_ne!(Some(number), self.current),
+                // A login that has ended has forgotten which one was its latest.
+                Challenged::Superseded => {
+                    let is_held =
+                        matches!(self.session.state(), State::Authorized(_) | State::Refreshing(_));
+                    assert!(Some(number) != self.current || !is_held, "a{number} is the latest");
+                }
                 Challenged::TooYoung => assert_eq!(error, "invalid_token"),
                 Challenged::Unrelated => assert_ne!(error, "invalid_token"),
                 outcome => unreachable!("{outcome:?}"),
@@ -317,7 +418,7 @@ impl World {
     }
 
     fn is_good(&self, token: usize) -> bool {
-        let Issued { expires_at, is_rejected } = self.issued.get(token).expect("it was issued");
+        let Issued { expires_at, is_rejected, .. } = self.issued.get(token).expect("it was issued");
         !is_rejected && expires_at.is_none_or(|expires_at| self.now < expires_at)
     }
 
@@ -328,6 +429,12 @@ impl World {
     /// Whether a login may end: by signing out, because the refresh token that it has is worth
     /// nothing, after too many answers that nobody can read, or with tokens that nothing renews.
     fn assert_over(&mut self) {
+        if let Some(device) = &self.device {
+            let is_lost = device.is_denied || device.is_spent || device.expires_at <= self.now;
+            self.is_over |= self.is_signed_out || is_lost || self.unreadable >= 3;
+            assert!(self.is_over, "the login has ended: {:?}", self.session.state());
+            return;
+        }
         let is_worthless = self.known != self.honoured || self.unreadable >= 3;
         let is_spent =
             self.known.is_none() && self.current.is_none_or(|current| !self.is_good(current));
@@ -353,9 +460,13 @@ fn number(token: &str, kind: char) -> usize {
     token.strip_prefix(kind).and_then(|number| number.parse().ok()).expect("one of our tokens")
 }
 
-fn refresh_token(body: &Body) -> Option<usize> {
+fn parameter(body: &Body, name: &str) -> Option<String> {
     let mut pairs = form_urlencoded::parse(body.as_ref());
-    pairs.find(|(name, _)| name == "refresh_token").map(|(_, token)| number(&token, 'r'))
+    pairs.find(|(own, _)| own == name).map(|(_, value)| value.into_owned())
+}
+
+fn refresh_token(body: &Body) -> Option<usize> {
+    parameter(body, "refresh_token").map(|token| number(&token, 'r'))
 }
 
 fn response(status: StatusCode, body: &str) -> Response<String> {

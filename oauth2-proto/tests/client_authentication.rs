@@ -365,7 +365,7 @@ fn asked(coordinator: &mut Coordinator, ask: &Ask, now: Timestamp) -> Result<(),
             }
             Effect::Send(..) => return Ok(()),
             Effect::Give(given) => return given.map(drop),
-            other => panic!("{other:?}"),
+            other @ (Effect::Wait(_) | Effect::Busy | _) => panic!("{other:?}"),
         }
     }
     panic!("it goes in circles")

@@ -29,6 +29,11 @@ fn token_answers_keep_their_promises() {
 }
 
 #[test]
+fn device_answers_keep_their_promises() {
+    replay("device_answer", bodies::device_answer::run);
+}
+
+#[test]
 fn callbacks_keep_their_promises() {
     replay("callback", bodies::callback::run);
 }

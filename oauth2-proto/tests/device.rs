@@ -94,18 +94,17 @@ fn still(polled: Result<Polled, Failed>) -> Polling {
 }
 
 fn kept(failed: Failed) -> (Polling, Error) {
-    match *failed.state {
-        State::Authorizing(oauth2_proto::Authorizing::Polling(polling)) => (polling, failed.error),
-        other => panic!("{other:?}, not polling, after {:?}", failed.error),
-    }
+    let Failed { error, state, .. } = failed;
+    let State::Authorizing(oauth2_proto::Authorizing::Polling(polling)) = *state else {
+        panic!("{state:?}, not polling, after {error:?}")
+    };
+    (polling, error)
 }
 
 fn ended(polled: Result<Polled, Failed>) -> (Unauthorized, Error) {
-    let failed = polled.expect_err("this login is over");
-    match *failed.state {
-        State::Unauthorized(state) => (state, failed.error),
-        other => panic!("{other:?}, not over, after {:?}", failed.error),
-    }
+    let Failed { error, state, .. } = polled.expect_err("this login is over");
+    let State::Unauthorized(ended) = *state else { panic!("{state:?}, not over, after {error:?}") };
+    (ended, error)
 }
 
 /// Seconds between now and the next poll.
@@ -644,10 +643,10 @@ fn login(session: &mut Session, now: Timestamp) -> Reason {
 }
 
 fn tokens(session: &Session) -> &Authorized {
-    match session.state() {
-        State::Authorized(tokens) => tokens,
-        other => panic!("{other:?}, not authorized"),
-    }
+    let State::Authorized(tokens) = session.state() else {
+        panic!("{:?}, not authorized", session.state())
+    };
+    tokens
 }
 
 #[test]
@@ -682,7 +681,7 @@ fn a_session_gives_the_login_up_when_the_codes_expire() {
 fn a_session_waits_for_the_answer_that_is_on_its_way_when_the_codes_expire() {
     let mut session = session(read(&changed("expires_in", Some(json!(7)))).expect("codes"));
     let (ticket, _) = sent(&mut session, after(6));
-    assert_eq!(waits(&mut session, after(6)), after(7));
+    assert_eq!(waits(&mut session, after(6)), after(36));
     assert_eq!(waits(&mut session, after(7)), after(36));
     let received = session.receive(ticket, &answer(200, TOKENS), after(20));
     assert!(matches!(received, Ok(Received::Applied)), "{received:?}");

@@ -280,6 +280,57 @@ fn what_a_caller_asks_for_counts_more_than_what_is_usual() {
     assert_eq!(parameter(&begin(&client).0, "prompt"), "consent");
 }
 
+/// How Azure DevOps did it.
+#[test]
+fn a_code_is_an_assertion_and_the_secret_another() {
+    let client = speaking(json!({
+        "client_authentication": "post",
+        "authorization_request": { "set": { "response_type": "Assertion" } },
+        "token_request": {
+            "rename": { "code": "assertion", "client_secret": "client_assertion" },
+            "remove": ["client_id"],
+            "set": { "grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer" },
+        },
+    }))
+    .with_secret("s3cret");
+    assert_eq!(parameter(&begin(&client).0, "response_type"), "Assertion");
+    let request = token_request(&client);
+    assert_eq!(value(&request, "assertion").as_deref(), Some(CODE));
+    assert_eq!(value(&request, "client_assertion").as_deref(), Some("s3cret"));
+    assert_eq!(value(&request, "client_id"), None);
+    let grant = "urn:ietf:params:oauth:grant-type:jwt-bearer";
+    assert_eq!(value(&request, "grant_type").as_deref(), Some(grant));
+}
+
+#[test]
+fn what_every_request_says_holds_unless_its_kind_says_otherwise() {
+    let client = speaking(json!({
+        "every_request": {
+            "endpoint": "https://as.example/every",
+            "also_in_query": ["client_id"],
+            "format": "json",
+            "headers": { "a": "every" },
+        },
+        "refresh_request": {
+            "endpoint": "https://as.example/own",
+            "format": "dangerous_query",
+            "headers": { "a": "own" },
+        },
+    }));
+    let token = token_request(&client);
+    assert_eq!(token.uri(), "https://as.example/every?client_id=s6BhdRkqt3");
+    assert_eq!(
+        (&token.headers()["a"], &token.headers()[CONTENT_TYPE]),
+        (&HeaderValue::from_static("every"), &HeaderValue::from_static("application/json"),)
+    );
+    let refresh = refresh_request(&client);
+    assert_eq!(
+        (refresh.uri().path(), &refresh.headers()["a"]),
+        ("/own", &HeaderValue::from_static("own"))
+    );
+    assert!(refresh.body().is_empty());
+}
+
 #[test]
 fn pkce_and_state_are_neither_renamed_nor_removed() {
     let guards = ["state", "code_challenge", "code_challenge_method", "code_verifier"];
@@ -1088,6 +1139,34 @@ fn a_second_request_follows_the_first_token() {
     let long = r#"{"access_token":"long","expires_in":5184000}"#;
     let tokens = awaiting.receive(&client, &answer(200, long), NOW).expect("never a third");
     assert_eq!((text(&tokens), lifetime(&tokens)), ("long", Some(5_184_000)));
+}
+
+#[test]
+fn what_the_first_answer_brought_is_kept_where_the_second_does_not_mention_it() {
+    let client = speaking(json!({
+        "second_request": { "endpoint": "https://as.example/long", "token_parameter": "t" },
+    }));
+    let first = r#"{"access_token":"short","token_type":"Bearer","refresh_token":"r1","user_id":17,"site":"a"}"#;
+    let second = |body: &str| {
+        let (_, awaiting) = redeem(&client);
+        let failed = awaiting.receive(&client, &answer(200, first), NOW).unwrap_err();
+        let State::Authorizing(oauth2_proto::Authorizing::AwaitingToken(awaiting)) = *failed.state
+        else {
+            panic!("it waits for the second answer")
+        };
+        awaiting.receive(&client, &answer(200, body), NOW).expect("tokens")
+    };
+    let tokens = second(r#"{"access_token":"long","token_type":"Bearer","site":"b"}"#);
+    assert_eq!(
+        (tokens.extra::<u64>("user_id"), tokens.extra("site")),
+        (Some(17), Some("b".to_owned()))
+    );
+    let (request, _) = tokens.refresh(&client, NOW).expect("the first answer's refresh token");
+    assert!(body(&request).contains("refresh_token=r1"));
+    let tokens = second(r#"{"access_token":"long","token_type":"Bearer","refresh_token":"r2"}"#);
+    assert_eq!(tokens.extra::<u64>("user_id"), Some(17));
+    let (request, _) = tokens.refresh(&client, NOW).expect("the second answer's refresh token");
+    assert!(body(&request).contains("refresh_token=r2"));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Hooks: the last resort for a server that deviates. What they see, in which order, and that
 //! without one nothing is touched.
-#![expect(clippy::expect_used, clippy::panic, reason = "helpers of tests fail loudly")]
+#![expect(clippy::expect_used, reason = "helpers of tests fail loudly")]
 
 #[expect(dead_code, reason = "other tests use the rest of it")]
 mod support;
@@ -141,9 +141,10 @@ fn what_a_hook_makes_of_an_answer_is_read_strictly() {
     };
     let tokens = redeem(Says(200, TOKENS)).expect("an answer of the RFC");
     assert_eq!(tokens.token(NOW).map(AccessToken::expose), Some("2YotnFZFEjr1zCsicMWpAA"));
-    let malformed = |hook| match redeem(hook).expect_err("unreadable").error {
-        Error::Malformed(malformed) => malformed.problem().clone(),
-        other => panic!("{other:?}"),
+    let malformed = |hook| {
+        let error = redeem(hook).expect_err("unreadable").error;
+        let Error::Malformed(malformed) = error else { panic!("{error:?}, not malformed") };
+        malformed.problem().clone()
     };
     assert_eq!(malformed(Says(302, "")), Problem::Redirected(StatusCode::FOUND));
     assert_eq!(malformed(Says(200, "<html>")), Problem::Json);

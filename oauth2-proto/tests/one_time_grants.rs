@@ -52,14 +52,10 @@ fn every(client: &Client) -> [(Request<Body>, AwaitingToken); 5] {
 
 fn ended(received: Result<Authorized, Failed>) -> (Reason, Error) {
     let failed = received.expect_err("there is no token");
-    match *failed.state {
-        State::Unauthorized(state) => {
-            assert_eq!(state.requested_scope().as_str(), "read");
-            assert!(!state.is_renewable());
-            (state.reason().clone(), failed.error)
-        }
-        other => panic!("{other:?}, not over"),
-    }
+    let State::Unauthorized(ended) = &*failed.state else { panic!("{failed:?}, not over") };
+    assert_eq!(ended.requested_scope().as_str(), "read");
+    assert!(!ended.is_renewable());
+    (ended.reason().clone(), failed.error)
 }
 
 // The password grant

@@ -8,6 +8,8 @@ use http::StatusCode;
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Operation {
     Step,
+    /// A token for one of two resources is needed.
+    StepFor(usize),
     /// Waits until the moment that the step just before has named.
     Sleep,
     Advance(Duration),
@@ -67,6 +69,7 @@ impl Operation {
             10 => Self::RefreshNow,
             11 => Self::SignOut,
             12 => Self::Reload,
+            14 => Self::StepFor(which),
             _ => Self::Step,
         }
     }

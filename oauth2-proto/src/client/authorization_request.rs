@@ -6,6 +6,7 @@ use core::time::Duration;
 
 use url::Url;
 
+use super::params::asks_for;
 use super::server::is_machine_parameter;
 use super::{Client, Params};
 use crate::error::Misuse;
@@ -67,30 +68,13 @@ impl Client {
     }
 }
 
+asks_for!(
+    AuthorizationRequest,
+    scope: "Asks for this scope: tokens separated by spaces.",
+    param: "Adds a parameter of the provider's own, such as `access_type=offline`."
+);
+
 impl<'a> AuthorizationRequest<'a> {
-    /// Asks for this scope: tokens separated by spaces.
-    #[must_use]
-    pub const fn scope(mut self, scope: &'a str) -> Self {
-        self.scope = scope;
-        self
-    }
-
-    /// Adds a parameter of the provider's own, such as `access_type=offline`.
-    #[must_use]
-    pub fn param(mut self, name: &'a str, value: &'a str) -> Self {
-        self.params.pairs.push((name, value));
-        self
-    }
-
-    /// Says where the token will be used; may be repeated.
-    ///
-    /// See [RFC 8707 §2.1](https://www.rfc-editor.org/rfc/rfc8707#section-2.1).
-    #[must_use]
-    pub fn resource(mut self, resource: &'a str) -> Self {
-        self.params.resources.push(resource);
-        self
-    }
-
     /// Keeps a parameter that the provider adds to the callback, such as `realmId`: read it with
     /// [`Code::kept`](crate::Code::kept) or [`Authorized::kept`](crate::Authorized::kept).
     ///

@@ -28,7 +28,7 @@ pub use authorization_request::AuthorizationRequest;
 pub(crate) use authorization_request::check_redirect_uri;
 pub use dialect::Dialect;
 pub use introspection::{AwaitingIntrospection, Introspection};
-pub(crate) use params::{Params, check_resource};
+pub(crate) use params::{Params, asks_for, check_resource};
 pub(crate) use policy::{LONGEST_LEASE, Policy, SHORTEST_LEASE};
 pub use registration::{
     ClientRegistration, Deregistering, Management, Managing, RegisteredClient, Registering,

@@ -58,3 +58,48 @@ pub(crate) fn check_resource(resource: &str) -> Result<(), Misuse> {
         }
     }
 }
+
+/// The setters of every request that says what it asks for. The request has the fields `scope` and
+/// `params`; what has to be known of the scope and of a parameter differs.
+macro_rules! asks_for {
+    ($request:ident, scope: $scope:literal, param: $param:literal) => {
+        impl<'a> $request<'a> {
+            #[doc = $scope]
+            #[must_use]
+            pub const fn scope(mut self, scope: &'a str) -> Self {
+                self.scope = scope;
+                self
+            }
+
+            #[doc = $param]
+            #[must_use]
+            pub fn param(mut self, name: &'a str, value: &'a str) -> Self {
+                self.params.pairs.push((name, value));
+                self
+            }
+
+            /// Says where the token will be used; may be repeated.
+            ///
+            /// See [RFC 8707 §2](https://www.rfc-editor.org/rfc/rfc8707#section-2).
+            #[must_use]
+            pub fn resource(mut self, resource: &'a str) -> Self {
+                self.params.resources.push(resource);
+                self
+            }
+
+            /// Asks for what a scope cannot say: a JSON array of objects, each with a `type`. In a
+            /// refresh, for less than was granted.
+            ///
+            /// What is not that is
+            /// [`Misuse::AuthorizationDetails`](crate::Misuse::AuthorizationDetails) when the
+            /// request is built.
+            ///
+            /// See [RFC 9396 §2](https://www.rfc-editor.org/rfc/rfc9396#section-2).
+            #[must_use]
+            pub fn authorization_details(self, json: &'a str) -> Self {
+                self.param($crate::value::AUTHORIZATION_DETAILS, json)
+            }
+        }
+    };
+}
+pub(crate) use asks_for;

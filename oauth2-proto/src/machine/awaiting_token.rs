@@ -1,5 +1,7 @@
 //! The first token request of a login: its answer is awaited.
 
+use alloc::boxed::Box;
+
 use http::{Request, Response};
 
 use super::{
@@ -8,7 +10,7 @@ use super::{
 };
 use crate::client::{Client, RequestKind};
 use crate::error::{Error, Misuse, Outage, Reason, TOKEN_ENDPOINT, Unavailable};
-use crate::value::{AccessToken, Body, Scope, Timestamp};
+use crate::value::{Body, Scope, Timestamp};
 use crate::wire::{Answer, Granted};
 
 /// A token request has been made; hand its answer to [`receive`](Self::receive).
@@ -21,8 +23,8 @@ use crate::wire::{Answer, Granted};
 pub struct AwaitingToken {
     pub(crate) login: Login,
     pub(crate) grant: Grant,
-    /// The token that the second request of a dialect exchanges.
-    pub(crate) first: Option<AccessToken>,
+    /// What the first answer brought, where a dialect takes two requests.
+    pub(crate) first: Option<Box<Authorized>>,
     pub(crate) attempt: Attempt,
     pub(crate) setbacks: Setbacks,
 }
@@ -71,7 +73,7 @@ impl AwaitingToken {
 
     pub(super) fn request(&self, client: &Client, now: Timestamp) -> Result<Request<Body>, Error> {
         if let Some(first) = &self.first
-            && let Some(second) = client.second_request(first)
+            && let Some(second) = client.second_request(&first.tokens.access)
         {
             return Ok(second);
         }
@@ -102,14 +104,15 @@ impl AwaitingToken {
         let heard = client.hear(RequestKind::Token, None, self.attempt.sent_at, response);
         match Answer::read(heard.reply(TOKEN_ENDPOINT), login.next().generation()) {
             Answer::Granted(granted) => {
-                if self.first.is_none()
-                    && let Some(second) = client.second_request(&granted.access_token)
-                {
-                    return Err(self.asking_again(granted.access_token, client, second, now));
-                }
                 let (setbacks, sent_at) = (self.setbacks, self.attempt.sent_at);
                 let tokens = Authorized::new(login, client, &granted, setbacks, sent_at, now);
-                Ok(self.grant.obtained(tokens, &granted))
+                match self.first.take() {
+                    Some(first) => Ok(self.grant.obtained(tokens.following(*first), &granted)),
+                    None => match client.second_request(&tokens.tokens.access) {
+                        Some(second) => Err(self.asking_again(tokens, client, second, now)),
+                        None => Ok(self.grant.obtained(tokens, &granted)),
+                    },
+                }
             }
             Answer::Denied(denied) => {
                 let denied = match &self.grant {
@@ -205,12 +208,12 @@ impl AwaitingToken {
     /// The first answer is here, and one more request takes the login on.
     fn asking_again(
         mut self,
-        first: AccessToken,
+        first: Authorized,
         client: &Client,
         second: Request<Body>,
         now: Timestamp,
     ) -> Failed {
-        self.first = Some(first);
+        self.first = Some(Box::new(first));
         self.setbacks = Setbacks::default();
         self.attempt = Attempt::new(&mut self.setbacks, client.policy().lease(None), now);
         let next = Unavailable::new(Outage::NextRequest, None);

@@ -9,7 +9,7 @@ use rand::TryCryptoRng;
 use super::pending::no_randomness;
 use super::token_request::is_token_parameter;
 use super::{AwaitingToken, Login, Setbacks, Unauthorized};
-use crate::client::{Client, Params, RequestKind};
+use crate::client::{Client, Params, RequestKind, asks_for};
 use crate::error::{Error, Reason};
 use crate::value::{Body, LoginId, Scope, Timestamp};
 
@@ -66,31 +66,13 @@ impl Client {
     }
 }
 
-impl<'a> ClientCredentialsRequest<'a> {
-    /// Asks for this scope: tokens separated by spaces.
-    #[must_use]
-    pub const fn scope(mut self, scope: &'a str) -> Self {
-        self.scope = scope;
-        self
-    }
+asks_for!(
+    ClientCredentialsRequest,
+    scope: "Asks for this scope: tokens separated by spaces.",
+    param: "Adds a parameter of the provider's own, such as `audience`. It is stored with the login: no secrets here."
+);
 
-    /// Adds a parameter of the provider's own, such as `audience`. It is stored with the login:
-    /// no secrets here.
-    #[must_use]
-    pub fn param(mut self, name: &'a str, value: &'a str) -> Self {
-        self.params.pairs.push((name, value));
-        self
-    }
-
-    /// Says where the token will be used; may be repeated.
-    ///
-    /// See [RFC 8707 §2.2](https://www.rfc-editor.org/rfc/rfc8707#section-2.2).
-    #[must_use]
-    pub fn resource(mut self, resource: &'a str) -> Self {
-        self.params.resources.push(resource);
-        self
-    }
-
+impl ClientCredentialsRequest<'_> {
     /// A login that has not been sent yet: hand it to a [`Session`](crate::Session), or
     /// [renew](Unauthorized::renew) it when the first token is needed.
     ///

@@ -8,7 +8,7 @@ use rand::TryCryptoRng;
 use super::pending::no_randomness;
 use super::token_request::is_token_parameter;
 use super::{Login, Polling};
-use crate::client::{Client, Params, RequestKind};
+use crate::client::{Client, Params, RequestKind, asks_for};
 use crate::error::Error;
 use crate::value::{Body, LoginId, Scope, Timestamp};
 use crate::wire::{DeviceAnswer, Form};
@@ -57,28 +57,13 @@ impl Client {
     }
 }
 
-impl<'a> DeviceAuthorizationRequest<'a> {
-    /// Asks for this scope: tokens separated by spaces.
-    #[must_use]
-    pub const fn scope(mut self, scope: &'a str) -> Self {
-        self.scope = scope;
-        self
-    }
+asks_for!(
+    DeviceAuthorizationRequest,
+    scope: "Asks for this scope: tokens separated by spaces.",
+    param: "Adds a parameter of the provider's own."
+);
 
-    /// Adds a parameter of the provider's own.
-    #[must_use]
-    pub fn param(mut self, name: &'a str, value: &'a str) -> Self {
-        self.params.pairs.push((name, value));
-        self
-    }
-
-    /// Says where the token will be used; may be repeated.
-    #[must_use]
-    pub fn resource(mut self, resource: &'a str) -> Self {
-        self.params.resources.push(resource);
-        self
-    }
-
+impl DeviceAuthorizationRequest<'_> {
     /// Begins the login: send the request, hand its answer in.
     ///
     /// # Errors

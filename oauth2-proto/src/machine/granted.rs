@@ -46,6 +46,21 @@ impl Authorized {
         self
     }
 
+    /// Keeps what the first of two answers brought and the second does not mention.
+    pub(super) fn following(mut self, first: Self) -> Self {
+        self.renewal = self.renewal.or(first.renewal);
+        self.tokens.id_token = self.tokens.id_token.or(first.tokens.id_token);
+        let (earlier, own) = (first.tokens.extras.expose(), self.tokens.extras.expose());
+        // Where both have a member, the later one counts.
+        let merged = match (earlier.strip_suffix('}'), own.strip_prefix('{')) {
+            (Some(earlier), Some(own)) => [earlier, own].join(","),
+            (Some(_), None) => earlier.into(),
+            (None, _) => return self,
+        };
+        self.tokens.extras = Secret::new(merged);
+        self
+    }
+
     /// Adds what only a login in a browser has.
     pub(super) fn in_browser(
         mut self,

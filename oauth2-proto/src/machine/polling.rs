@@ -272,6 +272,12 @@ impl Polling {
         if self.next_poll > longest { now } else { self.next_poll }
     }
 
+    /// When the login is given up, if nothing more is heard: when the codes have expired, and the
+    /// poll on its way cannot be answered any more.
+    pub(crate) fn given_up_at(&self, start: Timestamp, now: Timestamp) -> Timestamp {
+        self.expires_at.max(self.attempt.next_due(&self.setbacks, start, now))
+    }
+
     /// How long after a request another one may follow if nothing is heard of it: its lease has to
     /// be over, and the interval of one that was not answered.
     fn unheard(&self) -> Duration {

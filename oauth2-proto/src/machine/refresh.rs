@@ -6,7 +6,7 @@ use core::fmt;
 use super::token_request::is_token_parameter;
 use super::tokens::MOST_RESOURCES;
 use super::{Authorized, ForResource, Renewal, Tokens};
-use crate::client::{Params, check_resource};
+use crate::client::{Params, asks_for, check_resource};
 use crate::error::Misuse;
 use crate::value::{Scope, Timestamp};
 
@@ -26,32 +26,13 @@ pub struct Refresh<'a> {
     params: Params<'a>,
 }
 
+asks_for!(
+    Refresh,
+    scope: "Asks for less scope than was granted, for the tokens of this answer only: the next refresh asks for all of it again.",
+    param: "Adds a parameter of the provider's own. It is stored until the answer is there: no secrets here."
+);
+
 impl<'a> Refresh<'a> {
-    /// Asks for less scope than was granted, for the tokens of this answer only: the next refresh
-    /// asks for all of it again.
-    #[must_use]
-    pub const fn scope(mut self, scope: &'a str) -> Self {
-        self.scope = scope;
-        self
-    }
-
-    /// Adds a parameter of the provider's own. It is stored until the answer is there: no secrets
-    /// here.
-    #[must_use]
-    pub fn param(mut self, name: &'a str, value: &'a str) -> Self {
-        self.params.pairs.push((name, value));
-        self
-    }
-
-    /// Says where the token will be used; may be repeated.
-    ///
-    /// See [RFC 8707 §2.2](https://www.rfc-editor.org/rfc/rfc8707#section-2.2).
-    #[must_use]
-    pub fn resource(mut self, resource: &'a str) -> Self {
-        self.params.resources.push(resource);
-        self
-    }
-
     pub(super) fn checked(&self, login: &Authorized) -> Result<Asked, Misuse> {
         self.params.check(|name| is_token_parameter(name) || name == "refresh_token")?;
         let scope = Scope::new(self.scope)?;

@@ -12,7 +12,7 @@ use url::form_urlencoded;
 
 use super::pending::no_randomness;
 use super::{Attempt, AwaitingToken, Grant, Login, Setbacks};
-use crate::client::{Client, Params, RequestKind};
+use crate::client::{Client, Params, RequestKind, asks_for};
 use crate::error::{Denied, Error};
 use crate::value::{Body, LoginId, Scope, Secret, Timestamp};
 use crate::wire::Form;
@@ -29,6 +29,12 @@ pub struct TokenRequest<'a> {
     scope: &'a str,
     params: Params<'a>,
 }
+
+asks_for!(
+    TokenRequest,
+    scope: "Asks for this scope: tokens separated by spaces.",
+    param: "Adds a parameter of the provider's own."
+);
 
 impl<'a> TokenRequest<'a> {
     pub(super) const fn new(client: &'a Client, grant_type: &'a str) -> Self {
@@ -52,29 +58,6 @@ impl<'a> TokenRequest<'a> {
     /// Whether the caller has added a parameter of this name.
     pub(super) fn has_param(&self, name: &str) -> bool {
         self.params.pairs.iter().any(|(own, _)| *own == name)
-    }
-
-    /// Asks for this scope: tokens separated by spaces.
-    #[must_use]
-    pub const fn scope(mut self, scope: &'a str) -> Self {
-        self.scope = scope;
-        self
-    }
-
-    /// Adds a parameter of the provider's own.
-    #[must_use]
-    pub fn param(mut self, name: &'a str, value: &'a str) -> Self {
-        self.params.pairs.push((name, value));
-        self
-    }
-
-    /// Says where the token will be used; may be repeated.
-    ///
-    /// See [RFC 8707 §2.2](https://www.rfc-editor.org/rfc/rfc8707#section-2.2).
-    #[must_use]
-    pub fn resource(mut self, resource: &'a str) -> Self {
-        self.params.resources.push(resource);
-        self
     }
 
     /// Begins the login: send the request, hand its answer in.

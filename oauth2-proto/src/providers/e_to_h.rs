@@ -78,7 +78,7 @@ pub fn facebook() -> Provider {
     )
 }
 
-/// Feishu; [`lark`] is the same abroad.
+/// Feishu; [`lark`](super::lark) is the same abroad.
 #[must_use]
 pub fn feishu() -> Provider {
     provider(

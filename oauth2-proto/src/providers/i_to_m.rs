@@ -121,7 +121,7 @@ pub fn keycloak(realm: &str) -> Result<Provider, Misuse> {
     Ok(own.with(&format!("{base}/revoke"), &format!("{base}/auth/device")).issuing(realm))
 }
 
-/// Lark; [`feishu`] is the same in China.
+/// Lark; [`feishu`](super::feishu) is the same in China.
 #[must_use]
 pub fn lark() -> Provider {
     provider(

@@ -37,7 +37,7 @@ impl Session {
                 match (due > now, state.is_expired(now)) {
                     (true, true) if state.attempt.on_its_way => Plan::Wait(due),
                     (_, true) => Plan::Expire,
-                    (true, false) => Plan::Wait(due.min(state.expires_at)),
+                    (true, false) => Plan::Wait(due.min(state.given_up_at(start, now))),
                     (false, false) => Plan::Send(due),
                 }
             }

@@ -76,8 +76,9 @@ pub struct Dialect {
     pub scope_separator: char,
     /// How [`Client::with_secret`](crate::Client::with_secret) authenticates.
     pub client_authentication: ClientAuthentication,
-    /// What is said otherwise in every request, the one to the authorization endpoint among them.
-    /// The dialects of single kinds count more.
+    /// What is said otherwise in every request; of the one to the authorization endpoint, only the
+    /// parameters. What a single kind says counts more, except that the usual
+    /// [format](RequestDialect::format) says nothing.
     pub every_request: RequestDialect,
     /// What is said otherwise in the URL that a person visits; only its parameters matter.
     pub authorization_request: RequestDialect,

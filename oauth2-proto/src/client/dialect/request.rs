@@ -2,7 +2,7 @@
 
 use alloc::borrow::Cow;
 use alloc::collections::BTreeMap;
-use alloc::string::String;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use http::header::CONTENT_TYPE;
@@ -116,18 +116,19 @@ impl Dialect {
             // Better refused now than when a code has been spent.
             EndpointUrl::new(ENDPOINT, &second.endpoint)?;
         }
-        if let Some(text) = &own.endpoint {
+        let every = &self.every_request;
+        if let Some(text) = own.endpoint.as_ref().or(every.endpoint.as_ref()) {
             *request.uri_mut() = EndpointUrl::new(ENDPOINT, text)?.uri;
         }
-        let headers = self.every_request.headers.iter().chain(&own.headers);
+        let headers = every.headers.iter().chain(&own.headers);
         for (name, value) in headers {
             let misuse = || Misuse::Parameter(name.as_str().into());
             let value = HeaderValue::try_from(value).map_err(|_| misuse())?;
             request.headers_mut().insert(HeaderName::try_from(name).map_err(|_| misuse())?, value);
         }
-        let format =
-            if own.format == RequestFormat::Form { self.every_request.format } else { own.format };
-        let is_form = format == RequestFormat::Form && own.also_in_query.is_empty();
+        let format = if own.format == RequestFormat::Form { every.format } else { own.format };
+        let mut repeated = every.also_in_query.iter().chain(&own.also_in_query).peekable();
+        let is_form = format == RequestFormat::Form && repeated.peek().is_none();
         if is_form && self.is_silent(own) {
             return Ok(request);
         }
@@ -135,8 +136,8 @@ impl Dialect {
         let pairs = form_urlencoded::parse(form.as_ref());
         let pairs: Pairs<'_> =
             pairs.map(|(name, value)| (name, Zeroizing::new(value.into_owned()))).collect();
-        let repeated = own.also_in_query.iter().filter(|name| !is_secret(name));
         let repeated: Pairs<'_> = repeated
+            .filter(|name| !is_secret(name))
             .filter_map(|name| pairs.iter().find(|(own, _)| own == name).cloned())
             .collect();
         let pairs = self.spoken(own, pairs);
@@ -234,7 +235,7 @@ pub(super) fn extend_query(
     target: &mut Uri,
     pairs: &[(Cow<'_, str>, Zeroizing<String>)],
 ) -> Result<(), Misuse> {
-    let mut text = alloc::string::ToString::to_string(target);
+    let mut text = Zeroizing::new(target.to_string());
     if !pairs.is_empty() {
         text.push(if target.query().is_some() { '&' } else { '?' });
         text.push_str(form(pairs).as_str());
