@@ -127,6 +127,18 @@ fn the_readme_counts_the_rows_of_the_page() {
     assert_eq!(linked + 1, counts.len(), "no other RFC stands in the README");
 }
 
+#[test]
+fn every_link_of_the_readme_leads_somewhere() {
+    let top = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let targets: Vec<_> =
+        README.split("](").skip(1).filter_map(|it| it.split(')').next()).collect();
+    assert!(targets.len() > 20, "{targets:?}");
+    for target in targets {
+        let (path, _) = target.split_once('#').unwrap_or((target, ""));
+        assert!(top.join(path).is_file(), "{target}");
+    }
+}
+
 // What is asked of every request
 
 /// A client that all endpoints are known of.
