@@ -57,6 +57,9 @@ pub mod guide {
     #[doc = include_str!("../docs/presentation.md")]
     pub mod presentation {}
 
+    #[doc = include_str!("../docs/requirements.md")]
+    pub mod requirements {}
+
     #[doc = include_str!("../docs/requests_oauthlib.md")]
     pub mod requests_oauthlib {}
 

@@ -336,6 +336,14 @@ fn extras_cannot_override_a_parameter_of_the_protocol() {
     }
 }
 
+/// RFC 6749 §2.3.1: it can only be transmitted in the request body.
+#[test]
+fn a_client_secret_is_refused_in_the_url() {
+    let login = client();
+    let login = login.authorize(REDIRECT_URI).param("client_secret", "gX1fBat3bV");
+    assert_eq!(misuse(login), Misuse::Parameter("client_secret".into()));
+}
+
 #[test]
 fn extras_cannot_be_repeated() {
     let client = client();

@@ -317,6 +317,23 @@ fn parameters_that_the_grant_sets_itself_are_refused() {
     assert_eq!(error, Error::Misuse(Misuse::Parameter("subject_token".into())));
 }
 
+/// RFC 8693 §2.1: with an actor token its type is required, without one it must not be there.
+#[test]
+fn an_actor_token_comes_with_its_type_and_both_come_once() {
+    let client = client();
+    let exchange = || client.token_exchange("t", "urn:t");
+    for name in ["actor_token", "actor_token_type"] {
+        let error = exchange().param(name, "urn:a").begin(&mut rng(), NOW).expect_err("alone");
+        assert_eq!(error, Error::Misuse(Misuse::Parameter(name.into())));
+    }
+    let twice = exchange().actor("a", "urn:a").actor("b", "urn:b");
+    let (request, _) = twice.begin(&mut rng(), NOW).expect("a usable exchange");
+    let actors: Vec<_> =
+        form(&request).into_iter().filter(|(name, _)| name.starts_with("actor")).collect();
+    let expected = [("actor_token", "b"), ("actor_token_type", "urn:b")];
+    assert_eq!(actors, expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
+}
+
 #[test]
 fn whatever_was_shown_works_once() {
     let client = client();

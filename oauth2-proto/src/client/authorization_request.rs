@@ -118,7 +118,9 @@ impl<'a> AuthorizationRequest<'a> {
         let scope = Scope::new(self.scope)?;
         let wants_id_token = self.wants_id_token(&scope);
         self.params.check(|name| {
+            // RFC 6749 §2.3.1: a client_secret MUST NOT be included in the request URI.
             is_machine_parameter(name)
+                || name == "client_secret"
                 || (wants_id_token && name == "nonce")
                 || endpoint.query_pairs().any(|(own, _)| own == name)
         })?;

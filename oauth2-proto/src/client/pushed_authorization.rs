@@ -17,10 +17,7 @@ impl AuthorizationRequest<'_> {
         for (name, _) in self.params.iter() {
             // RFC 9126 §2.1: the request_uri parameter MUST NOT be provided. The others are for the
             // client's authentication to give.
-            if matches!(
-                name,
-                "request_uri" | "client_secret" | "client_assertion" | "client_assertion_type"
-            ) {
+            if matches!(name, "request_uri" | "client_assertion" | "client_assertion_type") {
                 return Err(Misuse::Parameter(name.into()));
             }
         }

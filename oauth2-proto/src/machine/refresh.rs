@@ -36,7 +36,8 @@ impl<'a> Refresh<'a> {
     pub(super) fn checked(&self, login: &Authorized) -> Result<Asked, Misuse> {
         self.params.check(|name| is_token_parameter(name) || name == "refresh_token")?;
         let scope = Scope::new(self.scope)?;
-        // RFC 6749 §6: MUST NOT include any scope not originally granted by the resource owner.
+        // RFC 6749 §6: MUST NOT include any scope not originally granted by the resource owner. What
+        // was asked for counts as granted: Google gives scopes other names than those asked for.
         let granted = login.full_scope.as_ref().unwrap_or(&login.tokens.granted);
         if !scope.without(granted).without(&login.tokens.requested).is_empty() {
             return Err(Misuse::Scope);

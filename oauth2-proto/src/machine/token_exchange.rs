@@ -7,7 +7,7 @@ use rand::TryCryptoRng;
 
 use super::{AwaitingToken, TokenRequest};
 use crate::client::Client;
-use crate::error::Error;
+use crate::error::{Error, Misuse};
 use crate::value::{Body, Timestamp};
 
 /// An exchange of tokens that is about to begin.
@@ -60,7 +60,7 @@ impl<'a> TokenExchange<'a> {
 
     /// Names the service the token is for, as the authorization server knows it; may be repeated.
     pub fn audience(self, audience: &str) -> Self {
-        Self(self.0.showing("audience", audience))
+        Self(self.0.showing_also("audience", audience))
     }
 
     /// Says where the token will be used; may be repeated.
@@ -81,12 +81,19 @@ impl<'a> TokenExchange<'a> {
     /// Begins the exchange: send the request, hand its answer in.
     ///
     /// # Errors
-    /// As [`TokenRequest::begin`].
+    /// As [`TokenRequest::begin`]; [`Misuse::Parameter`] for an `actor_token` or its type that did not
+    /// come through [`actor`](Self::actor).
     pub fn begin<R: TryCryptoRng>(
         self,
         rng: &mut R,
         now: Timestamp,
     ) -> Result<(Request<Body>, AwaitingToken), Error> {
+        // RFC 8693 §2.1: actor_token_type MUST NOT be included without an actor_token.
+        for name in ["actor_token", "actor_token_type"] {
+            if self.0.has_param(name) {
+                return Err(Misuse::Parameter(name.into()).into());
+            }
+        }
         self.0.begin(rng, now)
     }
 }

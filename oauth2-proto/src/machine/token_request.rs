@@ -42,10 +42,22 @@ impl<'a> TokenRequest<'a> {
         Self { client, grant_type, shown: Vec::new(), scope: "", params }
     }
 
-    /// Adds a parameter of the grant itself.
+    /// Adds a parameter of the grant itself, in place of an earlier one.
     pub(super) fn showing(mut self, name: &'static str, value: impl Into<Secret>) -> Self {
+        // RFC 6749 §3.2: parameters MUST NOT be included more than once.
+        self.shown.retain(|(own, _)| *own != name);
+        self.showing_also(name, value)
+    }
+
+    /// Adds a parameter of the grant itself that may be repeated.
+    pub(super) fn showing_also(mut self, name: &'static str, value: impl Into<Secret>) -> Self {
         self.shown.push((name, value.into()));
         self
+    }
+
+    /// Whether the caller has added a parameter of this name.
+    pub(super) fn has_param(&self, name: &str) -> bool {
+        self.params.pairs.iter().any(|(own, _)| *own == name)
     }
 
     /// Begins the login: send the request, hand its answer in.
