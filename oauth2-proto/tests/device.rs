@@ -795,3 +795,14 @@ fn an_outage_during_a_poll_names_its_status() {
     let Error::Unavailable(unavailable) = failed.error else { panic!("an outage") };
     assert_eq!(unavailable.cause(), Outage::Status(http::StatusCode::SERVICE_UNAVAILABLE));
 }
+
+/// RFC 8259 §8.1: JSON text is UTF-8, what nobody reads included.
+#[test]
+fn codes_in_a_body_that_is_not_utf_8_are_refused() {
+    let client = client();
+    let (_, awaiting) = client.device_authorization().begin(&mut rng(), NOW).expect("an endpoint");
+    let mut body = br#"{"device_code":"a","user_code":"b","verification_uri":"https://as.example/d","expires_in":60,"x":""#.to_vec();
+    body.extend(b"\x9b\"}");
+    let error = awaiting.receive(&client, &answer(200, body), NOW).expect_err("not JSON");
+    assert!(matches!(&error, Error::Malformed(it) if *it.problem() == Problem::Json), "{error:?}");
+}

@@ -39,15 +39,17 @@ pub(crate) enum Grant {
 
 impl Grant {
     /// Completes the tokens with what they were asked for and can be renewed with.
-    pub(super) fn obtained(self, tokens: Authorized, granted: &Granted<'_>) -> Authorized {
+    pub(super) fn obtained(self, tokens: &mut Authorized, granted: &Granted<'_>) {
         match self {
             Self::Code(code) => {
-                tokens.asked_for(code.scope, granted).in_browser(code.nonce, code.kept)
+                tokens.asked_for(code.scope, granted);
+                tokens.in_browser(code.nonce, &code.kept);
             }
             Self::OneTime(grant) => tokens.asked_for(grant.scope, granted),
-            Self::ClientCredentials(grant) => tokens
-                .asked_for(grant.scope.clone(), granted)
-                .renewed_by(Some(Renewal::ClientCredentials(grant))),
+            Self::ClientCredentials(grant) => {
+                tokens.asked_for(grant.scope.clone(), granted);
+                tokens.renewal = Some(Renewal::ClientCredentials(grant));
+            }
         }
     }
 }
@@ -105,14 +107,14 @@ impl AwaitingToken {
         match Answer::read(heard.reply(TOKEN_ENDPOINT), login.next().generation()) {
             Answer::Granted(granted) => {
                 let (setbacks, sent_at) = (self.setbacks, self.attempt.sent_at);
-                let tokens = Authorized::new(login, client, &granted, setbacks, sent_at, now);
-                match self.first.take() {
-                    Some(first) => Ok(self.grant.obtained(tokens.following(*first), &granted)),
-                    None => match client.second_request(&tokens.tokens.access) {
-                        Some(second) => Err(self.asking_again(tokens, client, second, now)),
-                        None => Ok(self.grant.obtained(tokens, &granted)),
-                    },
+                let mut tokens = Authorized::new(login, client, &granted, setbacks, sent_at, now);
+                if let Some(first) = self.first.take() {
+                    tokens.follow(*first);
+                } else if let Some(second) = client.second_request(&tokens.tokens.access) {
+                    return Err(self.asking_again(tokens, client, second, now));
                 }
+                self.grant.obtained(&mut tokens, &granted);
+                Ok(tokens)
             }
             Answer::Denied(denied) => {
                 let denied = match &self.grant {

@@ -40,36 +40,30 @@ impl Authorized {
     }
 
     /// Adds what was asked for. RFC 6749 §5.1: an answer without scope has granted just that.
-    pub(super) fn asked_for(mut self, requested: Scope, granted: &Granted<'_>) -> Self {
+    pub(super) fn asked_for(&mut self, requested: Scope, granted: &Granted<'_>) {
         self.tokens.granted = granted.scope(requested.clone());
         self.tokens.requested = requested;
-        self
     }
 
     /// Keeps what the first of two answers brought and the second does not mention.
-    pub(super) fn following(mut self, first: Self) -> Self {
-        self.renewal = self.renewal.or(first.renewal);
-        self.tokens.id_token = self.tokens.id_token.or(first.tokens.id_token);
+    pub(super) fn follow(&mut self, first: Self) {
+        self.renewal = self.renewal.take().or(first.renewal);
+        self.tokens.id_token = self.tokens.id_token.take().or(first.tokens.id_token);
         let (earlier, own) = (first.tokens.extras.expose(), self.tokens.extras.expose());
         // Where both have a member, the later one counts.
         let merged = match (earlier.strip_suffix('}'), own.strip_prefix('{')) {
             (Some(earlier), Some(own)) => [earlier, own].join(","),
             (Some(_), None) => earlier.into(),
-            (None, _) => return self,
+            (None, _) => return,
         };
         self.tokens.extras = Secret::new(merged);
-        self
     }
 
     /// Adds what only a login in a browser has.
-    pub(super) fn in_browser(
-        mut self,
-        nonce: Option<RandomText>,
-        kept: Vec<(String, String)>,
-    ) -> Self {
+    pub(super) fn in_browser(&mut self, nonce: Option<RandomText>, kept: &[(String, String)]) {
         self.nonce = nonce;
         let mut text = String::new();
-        for (name, value) in &kept {
+        for (name, value) in kept {
             text.push(if text.is_empty() { '{' } else { ',' });
             // Writing a text as JSON cannot fail.
             text.push_str(&serde_json::to_string(name).unwrap_or_default());
@@ -80,7 +74,6 @@ impl Authorized {
             text.push('}');
             self.kept = Secret::new(text);
         }
-        self
     }
 
     /// Keeps what these tokens' predecessors had and the answer does not mention.
@@ -115,9 +108,5 @@ impl Authorized {
             (new, kept) => new.or(kept),
         };
         self
-    }
-
-    pub(super) fn renewed_by(self, renewal: Option<Renewal>) -> Self {
-        Self { renewal, ..self }
     }
 }

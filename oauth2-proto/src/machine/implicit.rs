@@ -2,6 +2,7 @@
 //! for servers that offer nothing better.
 
 use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
 
@@ -120,7 +121,8 @@ impl AwaitingFragment {
         let callback = callback.into();
         let found = self.pending.check(client, &callback, |_| true, now)?;
         let kept = found.others.iter().filter(|(name, _)| self.pending.keeps(client, name));
-        let kept = kept.map(|(name, value)| (name.clone(), value.clone().into_owned())).collect();
+        let kept = kept.map(|(name, value)| (name.clone(), value.clone().into_owned()));
+        let kept: Vec<_> = kept.collect();
         // RFC 6749 §4.2.2: the authorization server MUST NOT issue a refresh token.
         let members = found.others.iter().filter(|(name, _)| *name != "refresh_token");
         let members: BTreeMap<&str, &str> = members
@@ -135,10 +137,11 @@ impl AwaitingFragment {
         let generation = login.next().generation();
         match Answer::read(heard.reply("authorization endpoint"), generation) {
             Answer::Granted(granted) => {
-                let tokens =
+                let mut tokens =
                     Authorized::new(login, client, &granted, Setbacks::default(), now, now);
-                let tokens = tokens.asked_for(self.pending.scope.clone(), &granted);
-                Ok(tokens.in_browser(self.pending.nonce.clone(), kept))
+                tokens.asked_for(self.pending.scope.clone(), &granted);
+                tokens.in_browser(self.pending.nonce.clone(), &kept);
+                Ok(tokens)
             }
             Answer::Denied(denied) => Err(Error::Denied(denied)),
             Answer::Unavailable(unavailable) => Err(Error::Unavailable(unavailable)),

@@ -52,7 +52,7 @@ impl State {
         let Answer::Granted(granted) = Answer::read(heard.reply(TOKEN_ENDPOINT), generation) else {
             return Late::Yields(self);
         };
-        let late = Authorized::new(login, client, &granted, Setbacks::default(), sent_at, now);
+        let mut late = Authorized::new(login, client, &granted, Setbacks::default(), sent_at, now);
         let own = self.identity().generation();
         if own.login() == asked_for.login()
             && own.number() > asked_for.number()
@@ -68,16 +68,21 @@ impl State {
                 Late::Wins(late.succeeding(held, asked.clone(), &granted))
             }
             Self::Authorizing(Authorizing::AwaitingToken(awaiting)) => {
-                Late::Wins(awaiting.grant.obtained(late, &granted))
+                awaiting.grant.obtained(&mut late, &granted);
+                Late::Wins(late)
             }
             // Given up in doubt, or refused meanwhile: but never ended on purpose.
             Self::Unauthorized(ended) => match ended.renewal {
-                Some(grant) => Late::Wins(Grant::ClientCredentials(grant).obtained(late, &granted)),
+                Some(grant) => {
+                    Grant::ClientCredentials(grant).obtained(&mut late, &granted);
+                    Late::Wins(late)
+                }
                 None if ended.reason.is_doubtful() => late.taken_up(ended, asked, &granted),
                 None => Late::Unwanted(ended.into(), late),
             },
             Self::Authorizing(Authorizing::Polling(polling)) => {
-                Late::Wins(late.asked_for(polling.scope, &granted))
+                late.asked_for(polling.scope, &granted);
+                Late::Wins(late)
             }
             Self::Authorizing(
                 Authorizing::AwaitingCallback(_) | Authorizing::AwaitingFragment(_),
@@ -88,21 +93,21 @@ impl State {
 
 impl Authorized {
     /// Takes a login up again that was given up in doubt, and has forgotten what it held.
-    fn taken_up(self, ended: Unauthorized, asked: &Asked, granted: &Granted<'_>) -> Late {
+    fn taken_up(mut self, ended: Unauthorized, asked: &Asked, granted: &Granted<'_>) -> Late {
         if asked.resource.is_none() {
-            let mut tokens = self.asked_for(ended.requested, granted);
+            self.asked_for(ended.requested, granted);
             if let Some(narrower) = &asked.scope {
-                tokens.tokens.granted = granted.scope(narrower.clone());
+                self.tokens.granted = granted.scope(narrower.clone());
             }
-            return Late::Wins(tokens);
+            return Late::Wins(self);
         }
         // The access token is for one resource: the login itself has none any more, and what its
         // refresh token is good for is left.
         if !self.is_refreshable() {
             return Late::Unwanted(ended.into(), self);
         }
-        let mut tokens = self.asked_for(ended.requested, granted);
-        tokens.tokens.rejected = true;
-        Late::Wins(tokens)
+        self.asked_for(ended.requested, granted);
+        self.tokens.rejected = true;
+        Late::Wins(self)
     }
 }

@@ -198,8 +198,9 @@ impl Polling {
         match Answer::read(reply, login.next().generation()) {
             Answer::Granted(granted) => {
                 let (setbacks, sent_at) = (self.setbacks, self.attempt.sent_at);
-                let tokens = Authorized::new(login, client, &granted, setbacks, sent_at, now);
-                Ok(Polled::Authorized(tokens.asked_for(self.scope, &granted)))
+                let mut tokens = Authorized::new(login, client, &granted, setbacks, sent_at, now);
+                tokens.asked_for(self.scope, &granted);
+                Ok(Polled::Authorized(tokens))
             }
             Answer::Denied(denied) => {
                 let denied = denied.without(self.device_code.expose());

@@ -24,7 +24,8 @@ impl Scope {
     /// more than 1,000 tokens.
     pub fn new(text: &str) -> Result<Self, Misuse> {
         let well_formed = text.bytes().all(|byte| byte == b' ' || is_scope_character(byte));
-        if well_formed && text.split(' ').count() <= MOST_TOKENS {
+        let spaces = text.bytes().filter(|byte| *byte == b' ').count();
+        if well_formed && spaces < MOST_TOKENS {
             Ok(Self::granted(text))
         } else {
             Err(Misuse::Scope)
@@ -79,7 +80,8 @@ impl Scope {
     /// Whether `token` is in the set.
     #[must_use]
     pub fn contains(&self, token: &str) -> bool {
-        self.iter().any(|own| own == token)
+        let mut tokens = self.0.as_bytes().split(|byte| *byte == b' ');
+        !token.is_empty() && tokens.any(|own| own == token.as_bytes())
     }
 
     /// The tokens of this set that `other` has not, in this set's order.

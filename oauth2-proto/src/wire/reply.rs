@@ -64,7 +64,9 @@ impl<'a> Reply<'a> {
             if !self.body.trim_ascii_start().starts_with(b"{") {
                 return Err(self.malformed(Problem::Json));
             }
-            return serde_json::from_slice(self.body).map_err(|error| {
+            // RFC 8259 §8.1: JSON text MUST be encoded using UTF-8, what nobody reads included.
+            let text = self.text().ok_or_else(|| self.malformed(Problem::Json))?;
+            return serde_json::from_str(text).map_err(|error| {
                 // A well-formed object whose members are not as they should be.
                 self.malformed(if error.is_data() { Problem::Members } else { Problem::Json })
             });
@@ -74,14 +76,18 @@ impl<'a> Reply<'a> {
 
     /// What an answer with an unexpected status says.
     pub(crate) fn refusal(&self) -> Error {
-        match serde_json::from_slice::<ErrorMembers<'_>>(self.body) {
-            Ok(members) if !members.error.is_empty() => self.denied(
+        match self.text().map(serde_json::from_str::<ErrorMembers<'_>>) {
+            Some(Ok(members)) if !members.error.is_empty() => self.denied(
                 &members.error,
                 members.error_description.as_deref(),
                 members.error_uri.as_deref(),
             ),
-            Ok(_) | Err(_) => self.challenge_refusal(),
+            Some(Ok(_) | Err(_)) | None => self.challenge_refusal(),
         }
+    }
+
+    fn text(&self) -> Option<&'a str> {
+        core::str::from_utf8(self.body).ok()
     }
 
     /// RFC 6750 §3: where a bearer token was presented, a challenge explains what the body does not.

@@ -161,7 +161,11 @@ impl<'a> Members<'a> {
         let read = json.deserialize_map(reader).and_then(|()| json.end());
         match read {
             Ok(()) => Ok(members),
-            Err(error) if error.is_data() => Err(problem.unwrap_or(Problem::Json)),
+            Err(error) if error.is_data() => Err(match problem {
+                Some(Flaw::Member(name)) => Problem::Member(name),
+                Some(Flaw::Duplicate(name)) => Problem::DuplicateMember(name),
+                None => Problem::Json,
+            }),
             Err(_) => Err(Problem::Json),
         }
     }
@@ -190,7 +194,14 @@ impl<'a> Members<'a> {
 /// Reads the members where they belong and says what is wrong with the first bad one.
 struct Reader<'r, 'a> {
     members: &'r mut Members<'a>,
-    problem: &'r mut Option<Problem>,
+    problem: &'r mut Option<Flaw>,
+}
+
+/// What is wrong with a member: a [`Problem`] that costs nothing to forget.
+#[derive(Clone, Copy)]
+enum Flaw {
+    Member(&'static str),
+    Duplicate(&'static str),
 }
 
 impl<'de> Visitor<'de> for Reader<'_, 'de> {
@@ -215,7 +226,7 @@ impl<'de> Visitor<'de> for Reader<'_, 'de> {
                 "expires_in" => {
                     let value: &RawValue = map.next_value()?;
                     if members.expires_in.replace(value).is_some() {
-                        *problem = Some(Problem::DuplicateMember("expires_in"));
+                        *problem = Some(Flaw::Duplicate("expires_in"));
                         return Err(M::Error::custom("duplicate"));
                     }
                     continue;
@@ -225,12 +236,12 @@ impl<'de> Visitor<'de> for Reader<'_, 'de> {
                     continue;
                 }
             };
-            *problem = Some(Problem::Member(name));
+            *problem = Some(Flaw::Member(name));
             let value: Option<Text<'de>> = map.next_value()?;
             // `null` counts as absent, but it counts: a second member is a contradiction.
             let value = value.map_or(Cow::Borrowed(""), |text| text.0);
             if member.replace(value).is_some() {
-                *problem = Some(Problem::DuplicateMember(name));
+                *problem = Some(Flaw::Duplicate(name));
                 return Err(M::Error::custom("duplicate"));
             }
             *problem = None;
