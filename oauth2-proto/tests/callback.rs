@@ -823,6 +823,56 @@ fn a_hybrid_callback_comes_in_the_fragment() {
     assert_eq!(sent(code, &client), CODE);
 }
 
+/// An ID token with this issuer, which nobody has signed.
+fn id_token(issuer: &str) -> String {
+    use base64::Engine;
+    let claims = format!(r#"{{"sub":"a","iss":"{issuer}"}}"#);
+    format!("e30.{}.", base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(claims))
+}
+
+/// A server that sends `iss` with everything leaves it out where an ID token says it.
+#[test]
+fn the_issuer_of_an_id_token_stands_for_iss() {
+    let client = Client::new("s6BhdRkqt3", server().with_issuer_in_callback("https://as.example"));
+    let (url, pending) = hybrid(&client);
+    let state = parameter(&url, "state");
+    let callback = |id_token: &str| format!("code={CODE}&id_token={id_token}&state={state}");
+    let ours = callback(&id_token("https://as.example"));
+    let code = pending.accept(&client, Callback::query(&ours), NOW).expect("ours");
+    assert_eq!(sent(code, &client), CODE);
+    let theirs = callback(&id_token("https://evil.example"));
+    let error = refusal(&pending, &client, Callback::query(&theirs));
+    assert_eq!(error, Error::Forged(Forged::Issuer));
+    for nothing in ["", "a.b.c", "e30.e30.", "a.b.c.d.e", "e30.bm8.", "."] {
+        let error = refusal(&pending, &client, Callback::query(&callback(nothing)));
+        assert_eq!(error, Error::Forged(Forged::IssuerMissing), "{nothing}");
+    }
+}
+
+/// RFC 9207 §2.4: where both are there, both have to be the same.
+#[test]
+fn an_id_token_of_another_issuer_than_iss_is_refused() {
+    for server in [server(), server().with_issuer("https://as.example")] {
+        let client = Client::new("s6BhdRkqt3", server);
+        let (url, pending) = hybrid(&client);
+        let id_token = id_token("https://evil.example");
+        let iss = "iss=https%3A%2F%2Fas.example";
+        let state = parameter(&url, "state");
+        let query = format!("code={CODE}&id_token={id_token}&{iss}&state={state}");
+        let error = refusal(&pending, &client, Callback::query(&query));
+        assert_eq!(error, Error::Forged(Forged::Issuer));
+    }
+}
+
+#[test]
+fn an_id_token_that_nobody_asked_for_names_no_issuer() {
+    let client = Client::new("s6BhdRkqt3", server().with_issuer_in_callback("https://as.example"));
+    let (pending, query) = pending(&client);
+    let query = format!("{query}&id_token={}", id_token("https://as.example"));
+    let error = refusal(&pending, &client, Callback::query(&query));
+    assert_eq!(error, Error::Forged(Forged::IssuerMissing));
+}
+
 #[test]
 fn an_error_of_a_hybrid_login_comes_in_the_fragment_too() {
     let client = client();

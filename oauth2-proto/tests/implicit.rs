@@ -297,3 +297,18 @@ fn when_the_token_expires_a_person_has_to_log_in() {
     assert!(matches!(session.step(after(59)), Step::Use(_)));
     assert!(matches!(session.step(after(60)), Step::Login(Reason::TokenExpired)));
 }
+
+/// OpenID Connect Core §3.2.2.1: `nonce` is REQUIRED.
+#[test]
+fn an_id_token_can_be_asked_for_beside_the_token() {
+    let client = client();
+    let request = client.legacy_implicit(REDIRECT_URI).scope("openid").with_id_token();
+    let (url, pending) = request.begin(&mut rng(), NOW).expect("a login");
+    assert_eq!(parameter(&url, "response_type"), "id_token token");
+    let state = parameter(&url, "state");
+    let callback =
+        format!("{REDIRECT_URI}#access_token=a&token_type=bearer&id_token=e30.e30.&state={state}");
+    let tokens = pending.accept(&client, Callback::url(&callback), NOW).expect("tokens");
+    assert_eq!(tokens.id_token().map(oauth2_proto::Secret::expose), Some("e30.e30."));
+    assert_eq!(tokens.nonce(), Some(&*parameter(&url, "nonce")));
+}

@@ -76,12 +76,6 @@ impl World {
         self.client_of(registered, self.endpoints())
     }
 
-    /// The same client, not insisting on `iss`.
-    pub(crate) fn lenient_client(&self, registered: &Registered) -> Option<Client> {
-        let issuer = self.server.issuer.as_deref()?;
-        self.client_of(registered, self.endpoints_alone().with_issuer(issuer))
-    }
-
     fn client_of(&self, registered: &Registered, server: Server) -> Option<Client> {
         let registered = (self.server.registered)(registered)?;
         let client = Client::new(registered.id, server);

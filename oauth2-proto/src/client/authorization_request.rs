@@ -35,6 +35,7 @@ pub(crate) enum ResponseType {
     Code,
     CodeAndIdToken,
     Token,
+    TokenAndIdToken,
 }
 
 impl ResponseType {
@@ -43,6 +44,7 @@ impl ResponseType {
             Self::Code => "code",
             Self::CodeAndIdToken => "code id_token",
             Self::Token => "token",
+            Self::TokenAndIdToken => "id_token token",
         }
     }
 }
@@ -98,6 +100,12 @@ impl<'a> AuthorizationRequest<'a> {
         self
     }
 
+    /// Asks for the token itself, and for an ID token beside it.
+    pub(crate) const fn implicit_with_id_token(mut self) -> Self {
+        self.response_type = ResponseType::TokenAndIdToken;
+        self
+    }
+
     /// Asks for the token itself (RFC 6749 §4.2.1).
     pub(crate) const fn implicit(mut self) -> Self {
         self.response_type = ResponseType::Token;
@@ -130,7 +138,10 @@ impl<'a> AuthorizationRequest<'a> {
     /// Whether an ID token will come, which a `nonce` binds to this login.
     pub(crate) fn wants_id_token(&self, scope: &Scope) -> bool {
         // OpenID Connect Core §3.1.2.1: OpenID Connect requests MUST contain the openid scope value.
-        self.response_type == ResponseType::CodeAndIdToken || scope.contains("openid")
+        match self.response_type {
+            ResponseType::CodeAndIdToken | ResponseType::TokenAndIdToken => true,
+            ResponseType::Code | ResponseType::Token => scope.contains("openid"),
+        }
     }
 
     /// Where the parameters of the callback will be.

@@ -56,6 +56,15 @@ impl<'a> LegacyImplicitRequest<'a> {
         Self(self.0.keep(name))
     }
 
+    /// Asks for an ID token beside the token, which some servers insist on. Read it with
+    /// [`Authorized::id_token`]; **its signature is not checked here**.
+    ///
+    /// See [OpenID Connect Core §3.2](https://openid.net/specs/openid-connect-core-1_0.html#ImplicitFlowAuth).
+    #[must_use]
+    pub fn with_id_token(self) -> Self {
+        Self(self.0.implicit_with_id_token())
+    }
+
     /// Waits this long for the callback (10 minutes unless told).
     #[must_use]
     pub fn within(self, duration: Duration) -> Self {

@@ -11,7 +11,7 @@ use super::{Login, Unauthorized};
 use crate::client::Client;
 use crate::error::{Denied, Error, Expired, Forged, Outage, Reason, Unavailable};
 use crate::value::{RandomText, Scope, Timestamp};
-use crate::wire::{Callback, CallbackParameters, ReturnedIn, came_to};
+use crate::wire::{Callback, CallbackParameters, ReturnedIn, came_to, unchecked_issuer};
 
 /// A login whose browser is away.
 #[derive(Clone)]
@@ -53,7 +53,16 @@ impl Pending {
         {
             return Err(Error::Forged(Forged::RedirectUri));
         }
-        check_issuer(client, found.iss.as_deref())?;
+        // OpenID Connect Core §3.2.2.5, §3.3.2.5: where an ID token was asked for, it is signed by an
+        // issuer, too. RFC 9207 §2.4: both MUST be the same.
+        let asked = found.id_token.as_deref().filter(|_| self.nonce.is_some());
+        let beside = asked.and_then(unchecked_issuer);
+        if let (Some(iss), Some(beside)) = (&found.iss, &beside)
+            && **iss != **beside
+        {
+            return Err(Error::Forged(Forged::Issuer));
+        }
+        check_issuer(client, found.iss.as_deref().or(beside.as_deref()))?;
         // RFC 6749 §10.12: the client MUST check that the state matches the user agent's.
         if !found.state.as_ref().is_some_and(|state| self.state.matches(state)) {
             return Err(Error::Forged(Forged::State));

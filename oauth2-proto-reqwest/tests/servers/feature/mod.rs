@@ -49,6 +49,7 @@ pub(crate) fn rows() -> Vec<Row> {
         row("client credentials, hyper", |world| client_credentials::logs_in(world.over_hyper())),
         row("password", legacy::logs_in_by_password),
         row("implicit", legacy::logs_in_by_fragment),
+        row("implicit, with an ID token", legacy::logs_in_by_fragment_with_id_token),
         row("device: approved", device::is_approved),
         row("device: denied", device::is_denied),
         row("device: expired", device::expires),
