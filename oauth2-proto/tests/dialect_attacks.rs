@@ -1,0 +1,81 @@
+//! What a hostile reading of the dialects has found: files that weaken security without saying so,
+//! and servers whose words end up where they must not.
+#![expect(clippy::unwrap_used, reason = "what is not expected fails the test")]
+
+#[expect(dead_code, reason = "other tests use the rest of it")]
+mod support;
+
+use oauth2_proto::dialect::Dialect;
+use oauth2_proto::{Callback, Client, Error, Forged, Misuse, Server};
+use serde_json::{Value, json};
+use support::{NOW, begin, client, form, parameter, redeem, rng};
+
+fn dialect(knobs: Value) -> Dialect {
+    serde_json::from_value(knobs).unwrap()
+}
+
+fn speaking(knobs: Value) -> Client {
+    client().with_dialect(dialect(knobs))
+}
+
+// What a dialect can do without a dangerous name
+
+#[test]
+fn a_dialect_does_not_hide_the_issuer_of_a_callback() {
+    for name in ["error_uri", "error_description", "id_token"] {
+        let knobs = json!({ "callback_parameters": { "iss": name } });
+        let server = Server::new("https://as.example/authorize", "https://as.example/token");
+        let server = server.unwrap().with_issuer("https://as.example");
+        let client = Client::new("s6BhdRkqt3", server).with_dialect(dialect(knobs));
+        let (url, pending) = begin(&client);
+        let state = parameter(&url, "state");
+        let query = format!("code=c&state={state}&iss=https%3A%2F%2Fevil.example");
+        let refused = pending.accept(&client, Callback::query(&query), NOW).unwrap_err();
+        assert_eq!(refused, Error::Forged(Forged::Issuer), "{name}");
+    }
+}
+
+#[test]
+fn a_dialect_sets_none_of_the_guards() {
+    let guards = json!({
+        "state": "fixed", "code_challenge": "fixed", "code_challenge_method": "plain",
+        "code_verifier": "fixed",
+    });
+    let plain = begin(&client()).0;
+    for field in ["authorization_request", "token_request", "every_request"] {
+        let client = speaking(json!({ field: { "set": guards } }));
+        let url = begin(&client).0;
+        for name in ["state", "code_challenge", "code_challenge_method"] {
+            assert_eq!(parameter(&url, name), parameter(&plain, name), "{field}");
+        }
+        assert!(!url.as_str().contains("fixed"), "{field}: {url}");
+        let verifiers: Vec<String> = form(&redeem(&client).0)
+            .into_iter()
+            .filter(|(name, _)| name == "code_verifier")
+            .map(|(_, value)| value)
+            .collect();
+        assert_eq!(verifiers.len(), 1, "{field}");
+        assert!(verifiers.iter().all(|value| value != "fixed"), "{field}");
+    }
+}
+
+#[test]
+fn no_parameter_is_renamed_to_a_guard() {
+    let client = speaking(json!({
+        "every_request": { "rename": { "scope": "state", "redirect_uri": "code_verifier" } },
+    }));
+    let url = begin(&client).0;
+    assert_eq!(parameter(&url, "state").len(), 43);
+    let form = form(&redeem(&client).0);
+    let verifiers = form.iter().filter(|(name, _)| name == "code_verifier");
+    assert_eq!(verifiers.count(), 1);
+}
+
+#[test]
+fn more_header_fields_than_a_request_holds_are_refused() {
+    let fields: serde_json::Map<String, Value> =
+        (0..40_000).map(|number| (format!("x-{number}"), json!("y"))).collect();
+    let client = speaking(json!({ "every_request": { "headers": fields } }));
+    let refused = client.client_credentials().begin(&mut rng(), NOW).unwrap_err();
+    assert_eq!(refused, Error::Misuse(Misuse::TooManyHeaders));
+}
