@@ -5,10 +5,11 @@
 #[expect(dead_code, reason = "other tests use the rest of it")]
 mod support;
 
+use http::Request;
 use oauth2_proto::dialect::Dialect;
 use oauth2_proto::{Callback, Client, Error, Forged, Misuse, Server};
 use serde_json::{Value, json};
-use support::{NOW, begin, client, form, parameter, redeem, rng};
+use support::{NOW, TOKENS, authorized, begin, client, form, parameter, redeem, rng};
 
 fn dialect(knobs: Value) -> Dialect {
     serde_json::from_value(knobs).unwrap()
@@ -78,4 +79,22 @@ fn more_header_fields_than_a_request_holds_are_refused() {
     let client = speaking(json!({ "every_request": { "headers": fields } }));
     let refused = client.client_credentials().begin(&mut rng(), NOW).unwrap_err();
     assert_eq!(refused, Error::Misuse(Misuse::TooManyHeaders));
+}
+
+// Tokens in a query
+
+#[test]
+fn a_token_in_a_query_takes_the_place_of_the_one_before() {
+    let client = speaking(json!({ "token_presentation": { "dangerous_query": "access_token" } }));
+    let login = authorized(&client, TOKENS);
+    let mut request =
+        Request::get("https://api.example/me?a=b%2Fc&access%5Ftoken=stale&access_token=old&d")
+            .body(())
+            .unwrap();
+    login.attach(&client, &mut request, NOW).unwrap();
+    login.attach(&client, &mut request, NOW).unwrap();
+    assert_eq!(
+        request.uri(),
+        "https://api.example/me?a=b%2Fc&d&access_token=2YotnFZFEjr1zCsicMWpAA"
+    );
 }
