@@ -5,11 +5,18 @@
 #[expect(dead_code, reason = "other tests use the rest of it")]
 mod support;
 
+use std::sync::Arc;
+
 use http::Request;
 use oauth2_proto::dialect::Dialect;
-use oauth2_proto::{Callback, Client, Error, Forged, Misuse, Server};
+use oauth2_proto::{
+    Callback, Client, Error, Forged, Misuse, Received, Server, Session, State, Step, Ticket,
+};
 use serde_json::{Value, json};
-use support::{NOW, TOKENS, authorized, begin, client, form, parameter, redeem, rng};
+use support::{
+    NOW, TOKENS, after, answer, authorized, begin, client, form, parameter, receive, redeem, rng,
+    service,
+};
 
 fn dialect(knobs: Value) -> Dialect {
     serde_json::from_value(knobs).unwrap()
@@ -97,4 +104,77 @@ fn a_token_in_a_query_takes_the_place_of_the_one_before() {
         request.uri(),
         "https://api.example/me?a=b%2Fc&d&access_token=2YotnFZFEjr1zCsicMWpAA"
     );
+}
+
+// Second requests
+
+fn exchanging() -> Client {
+    speaking(json!({
+        "second_request": {
+            "endpoint": "https://as.example/exchange",
+            "token_parameter": "access_token",
+        },
+    }))
+}
+
+fn sent(session: &mut Session, seconds: u64) -> (Ticket, String) {
+    let Step::Send(ticket, request) = session.step(after(seconds)) else {
+        unreachable!("nothing to send after {seconds} s")
+    };
+    (ticket, request.uri().path().into())
+}
+
+fn tokens(name: &str) -> String {
+    format!(r#"{{"access_token":"{name}","token_type":"Bearer","expires_in":3600}}"#)
+}
+
+#[test]
+fn a_late_first_token_is_not_the_one_that_is_used() {
+    let client = Arc::new(exchanging());
+    let mut session = Session::new(Arc::clone(&client), service(&client)).unwrap();
+    let (early, _) = sent(&mut session, 0);
+    let (late, _) = sent(&mut session, 40);
+    let (last, _) = sent(&mut session, 80);
+    let received = session.receive(late, &answer(200, tokens("first")), after(81)).unwrap();
+    assert!(matches!(received, Received::Late(_)), "{received:?}");
+    let received = session.receive(last, &answer(200, tokens("first")), after(82)).unwrap();
+    assert!(matches!(received, Received::Pending), "{received:?}");
+    let (second, path) = sent(&mut session, 83);
+    assert_eq!(path, "/exchange");
+    let received = session.receive(early, &answer(200, tokens("first")), after(84)).unwrap();
+    assert!(matches!(received, Received::Late(_)), "{received:?}");
+    let _ = session.receive(second, &answer(200, tokens("second")), after(85)).unwrap();
+    let Step::Use(token) = session.step(after(86)) else { unreachable!("there is a token") };
+    assert_eq!(token.expose(), "second");
+}
+
+#[test]
+fn an_answer_to_the_first_request_is_none_to_the_second() {
+    let client = Arc::new(exchanging());
+    let mut session = Session::new(Arc::clone(&client), service(&client)).unwrap();
+    let _lost = sent(&mut session, 0);
+    let (slow, _) = sent(&mut session, 40);
+    let (third, _) = sent(&mut session, 80);
+    let _ = session.receive(third, &answer(200, tokens("first")), after(81)).unwrap();
+    let (second, _) = sent(&mut session, 82);
+    let received = session.receive(slow, &answer(200, tokens("first")), after(83)).unwrap();
+    assert!(matches!(received, Received::Late(_)), "{received:?}");
+    let _ = session.receive(second, &answer(200, tokens("second")), after(84)).unwrap();
+    let Step::Use(token) = session.step(after(85)) else { unreachable!("there is a token") };
+    assert_eq!(token.expose(), "second");
+}
+
+#[test]
+fn a_first_token_too_long_to_be_exchanged_is_not_used() {
+    let client = speaking(json!({
+        "second_request": {
+            "endpoint": "https://as.example/exchange",
+            "format": "dangerous_get",
+            "token_parameter": "access_token",
+        },
+    }));
+    let long = answer(200, tokens(&"a".repeat(100_000)));
+    let failed = receive(&client, &long).unwrap_err();
+    assert!(matches!(failed.error, Error::Malformed(_)), "{:?}", failed.error);
+    assert!(matches!(*failed.state, State::Unauthorized(_)));
 }

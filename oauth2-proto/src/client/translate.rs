@@ -47,14 +47,17 @@ pub(crate) trait Translate: fmt::Debug + Send + Sync {
     /// How a client with this secret authenticates.
     fn credentials(&self, id: &str, secret: &Secret) -> Credentials;
 
+    /// Whether a first token is asked about once more.
+    fn has_second_request(&self) -> bool;
+
     /// What else this server has to be asked, after it gave this token, before a login has what it
-    /// is going to use. Its parts were checked when the first request was made.
+    /// is going to use. Its parts were checked when the first request was made, all but the token.
     fn second_request(
         &self,
         id: &str,
         secret: Option<&Secret>,
         first: &AccessToken,
-    ) -> Option<Request<Body>>;
+    ) -> Result<Option<Request<Body>>, Misuse>;
 
     /// Puts a token, which has been checked, where this server's resources look for it.
     fn attach(
@@ -152,13 +155,23 @@ impl Client {
 
     /// What else this server has to be asked, after it gave this first token. To hooks it is one
     /// more token request.
-    pub(crate) fn second_request(&self, first: &AccessToken) -> Option<Request<Body>> {
-        let dialect = self.translation.dialect.as_ref()?;
+    pub(crate) fn second_request(
+        &self,
+        first: &AccessToken,
+    ) -> Result<Option<Request<Body>>, Misuse> {
+        let Some(dialect) = &self.translation.dialect else { return Ok(None) };
         let mut second = dialect.second_request(&self.id, self.secret.as_ref(), first)?;
-        for hook in &self.translation.hooks {
-            hook.request(RequestKind::Token, &mut second);
+        if let Some(second) = &mut second {
+            for hook in &self.translation.hooks {
+                hook.request(RequestKind::Token, second);
+            }
         }
-        Some(second)
+        Ok(second)
+    }
+
+    /// Whether a first token is not the one that is used.
+    pub(crate) fn has_second_request(&self) -> bool {
+        self.translation.dialect.as_ref().is_some_and(|dialect| dialect.has_second_request())
     }
 
     /// Listens to an answer, to a request that was sent then, as the RFCs want it. `held` is the

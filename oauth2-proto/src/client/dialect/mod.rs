@@ -267,12 +267,16 @@ impl Translate for Dialect {
         self.client_authentication.credentials(id, secret)
     }
 
+    fn has_second_request(&self) -> bool {
+        self.second_request.is_some()
+    }
+
     fn second_request(
         &self,
         id: &str,
         secret: Option<&Secret>,
         first: &AccessToken,
-    ) -> Option<Request<Body>> {
+    ) -> Result<Option<Request<Body>>, Misuse> {
         self.followed_by(id, secret, first)
     }
 
