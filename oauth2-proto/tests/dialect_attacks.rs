@@ -10,12 +10,13 @@ use std::sync::Arc;
 use http::Request;
 use oauth2_proto::dialect::Dialect;
 use oauth2_proto::{
-    Callback, Client, Error, Forged, Misuse, Received, Server, Session, State, Step, Ticket,
+    Authentication, Authorizing, Callback, Client, Error, Forged, Misuse, Received, Server,
+    Session, State, Step, Ticket,
 };
 use serde_json::{Value, json};
 use support::{
-    NOW, TOKENS, after, answer, authorized, begin, client, form, parameter, receive, redeem, rng,
-    service,
+    NOW, TOKENS, after, answer, authorized, begin, client, form, parameter, receive, redeem,
+    refreshing, rng, service,
 };
 
 fn dialect(knobs: Value) -> Dialect {
@@ -177,4 +178,53 @@ fn a_first_token_too_long_to_be_exchanged_is_not_used() {
     let failed = receive(&client, &long).unwrap_err();
     assert!(matches!(failed.error, Error::Malformed(_)), "{:?}", failed.error);
     assert!(matches!(*failed.state, State::Unauthorized(_)));
+}
+
+// Echoes
+
+#[test]
+fn an_echoed_client_secret_is_taken_out_of_the_error() {
+    let secret = "gX1fBat3bV-of-the-client";
+    let body = format!(
+        r#"{{"error":"invalid_client","error_description":"'{secret}' is wrong","error_uri":"https://as.example/{secret}"}}"#
+    );
+    let refusal = answer(401, body.clone());
+    for client in [
+        client().with_secret(secret),
+        client().with_authentication(Authentication::Post(secret.into())),
+    ] {
+        let silent = |error: &Error| {
+            assert!(matches!(error, Error::Denied(_)), "{error:?}");
+            assert!(!format!("{error} {error:?}").contains(secret), "{error}");
+        };
+        silent(&receive(&client, &refusal).unwrap_err().error);
+        silent(&refreshing(&client).1.receive(&client, &refusal, NOW).unwrap_err().error);
+        let (_, awaiting) = client.client_credentials().begin(&mut rng(), NOW).unwrap();
+        silent(&awaiting.receive(&client, &refusal, NOW).unwrap_err().error);
+        let (_, awaiting) = client.device_authorization().begin(&mut rng(), NOW).unwrap();
+        silent(&awaiting.receive(&client, &refusal, NOW).unwrap_err());
+    }
+}
+
+#[test]
+fn an_error_code_that_echoes_a_token_is_taken_out_too() {
+    let client = speaking(json!({ "error_detectors": [{ "pointer": "/message" }] }));
+    let echo = r#"{"message":"Refresh token tGzv3JOkF0XG5Qx2TlKWIA is not valid"}"#;
+    let failed = refreshing(&client).1.receive(&client, &answer(400, echo), NOW).unwrap_err();
+    assert!(matches!(failed.error, Error::Denied(_)), "{:?}", failed.error);
+    assert!(!format!("{failed} {failed:?}").contains("tGzv3JOkF0XG5Qx2TlKWIA"), "{failed}");
+}
+
+#[test]
+fn an_echoed_first_token_is_taken_out_of_the_error() {
+    let client = exchanging();
+    let first = "first-token-of-two";
+    let failed = redeem(&client).1.receive(&client, &answer(200, tokens(first)), NOW).unwrap_err();
+    let State::Authorizing(Authorizing::AwaitingToken(awaiting)) = *failed.state else {
+        unreachable!("a second request is due")
+    };
+    let echo = format!(r#"{{"error":"invalid_request","error_description":"what is {first}?"}}"#);
+    let failed = awaiting.receive(&client, &answer(400, echo), NOW).unwrap_err();
+    assert!(matches!(failed.error, Error::Denied(_)), "{:?}", failed.error);
+    assert!(!format!("{failed} {failed:?}").contains(first), "{failed}");
 }

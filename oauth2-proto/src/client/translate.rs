@@ -177,7 +177,7 @@ impl Client {
     /// Listens to an answer, to a request that was sent then, as the RFCs want it. `held` is the
     /// access token that a refresh replaces.
     pub(crate) fn hear<'r, B: AsRef<[u8]>>(
-        &self,
+        &'r self,
         kind: RequestKind,
         held: Option<&AccessToken>,
         sent_at: Timestamp,
@@ -192,7 +192,7 @@ impl Client {
             *answer.headers_mut() = headers.clone();
             self.translated(kind, held, sent_at, answer)
         });
-        Heard { translated, status, headers, body, limit }
+        Heard { translated, status, headers, body, limit, secret: self.secret.as_ref() }
     }
 
     fn translated(
@@ -221,6 +221,8 @@ pub(crate) struct Heard<'r> {
     headers: &'r HeaderMap,
     body: &'r [u8],
     limit: usize,
+    /// The client's, which every request may hold.
+    secret: Option<&'r Secret>,
 }
 
 impl Heard<'_> {
@@ -231,6 +233,6 @@ impl Heard<'_> {
             Some(answer) => (answer.status(), answer.headers(), &***answer.body()),
             None => (self.status, self.headers, self.body),
         };
-        Reply::new(endpoint, status, headers, body, self.limit)
+        Ok(Reply::new(endpoint, status, headers, body, self.limit)?.without(self.secret))
     }
 }

@@ -134,6 +134,11 @@ impl AwaitingToken {
                     Grant::OneTime(grant) => grant.silenced(denied),
                     Grant::ClientCredentials(_) => denied,
                 };
+                // The second request holds the first token.
+                let denied = match &self.first {
+                    Some(first) => denied.without(first.tokens.access.expose()),
+                    None => denied,
+                };
                 self.setbacks.back_off(None, now);
                 let reason = Reason::Denied(denied.error().into());
                 Err(Failed::new(Error::Denied(denied), self.into_unauthorized(reason)))
