@@ -15,8 +15,8 @@ use oauth2_proto::{
 };
 use serde_json::{Value, json};
 use support::{
-    NOW, TOKENS, after, answer, authorized, begin, client, form, parameter, receive, redeem,
-    refreshing, rng, service,
+    NOW, REDIRECT_URI, TOKENS, after, answer, authorized, begin, client, form, parameter, receive,
+    redeem, refreshing, rng, service,
 };
 
 fn dialect(knobs: Value) -> Dialect {
@@ -227,4 +227,23 @@ fn an_echoed_first_token_is_taken_out_of_the_error() {
     let failed = awaiting.receive(&client, &answer(400, echo), NOW).unwrap_err();
     assert!(matches!(failed.error, Error::Denied(_)), "{:?}", failed.error);
     assert!(!format!("{failed} {failed:?}").contains(first), "{failed}");
+}
+
+// Pushed authorization requests
+
+#[test]
+fn a_pushed_request_is_put_into_the_servers_words_once() {
+    let server = Server::new("https://as.example/authorize", "https://as.example/token").unwrap();
+    let server = server.with_pushed_authorization("https://as.example/par").unwrap();
+    let client = Client::new("s6BhdRkqt3", server).with_dialect(dialect(json!({
+        "every_request": { "rename": { "client_id": "app_id", "scope": "client_id" } },
+    })));
+    let (request, _) = client.authorize(REDIRECT_URI).scope("read").push(&mut rng(), NOW).unwrap();
+    let form = form(&request);
+    let values = |name: &str| {
+        let own = form.iter().filter(|(own, _)| own == name);
+        own.map(|(_, value)| value.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(values("app_id"), ["s6BhdRkqt3"]);
+    assert_eq!(values("client_id"), ["read"]);
 }

@@ -154,7 +154,8 @@ impl<'a> AuthorizationRequest<'a> {
         }
     }
 
-    /// The URL to visit. Whatever query the endpoint has stays as it is, in front.
+    /// The URL to visit, in the words of the RFC. Whatever query the endpoint has stays as it is,
+    /// in front.
     pub(crate) fn url(
         &self,
         scope: &Scope,
@@ -181,7 +182,7 @@ impl<'a> AuthorizationRequest<'a> {
             query.append_pair(name, value);
         }
         drop(query);
-        Ok(self.client.visited(url))
+        Ok(url)
     }
 }
 

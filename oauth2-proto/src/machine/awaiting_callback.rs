@@ -44,6 +44,17 @@ impl AuthorizationRequest<'_> {
         rng: &mut R,
         now: Timestamp,
     ) -> Result<(Url, AwaitingCallback), Error> {
+        let client = self.client;
+        let (url, pending) = self.prepared(rng, now)?;
+        Ok((client.visited(url), pending))
+    }
+
+    /// The login, and its URL in the words of the RFC.
+    pub(super) fn prepared<R: TryCryptoRng>(
+        self,
+        rng: &mut R,
+        now: Timestamp,
+    ) -> Result<(Url, AwaitingCallback), Error> {
         let scope = self.check()?;
         let state = random_text(rng)?;
         let verifier = random_text(rng)?;

@@ -73,7 +73,7 @@ impl AuthorizationRequest<'_> {
     ) -> Result<(Request<Body>, AwaitingRequestUri), Error> {
         self.check_pushed()?;
         let client = self.client;
-        let (url, pending) = self.begin(rng, now)?;
+        let (url, pending) = self.prepared(rng, now)?;
         let request = client.push(&url, now)?;
         Ok((request, AwaitingRequestUri { pending }))
     }

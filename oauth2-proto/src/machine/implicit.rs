@@ -97,7 +97,7 @@ impl<'a> LegacyImplicitRequest<'a> {
             returned_in: request.returned_in(),
             deadline: now.after(request.within),
         };
-        Ok((url, AwaitingFragment { pending }))
+        Ok((request.client.visited(url), AwaitingFragment { pending }))
     }
 }
 
