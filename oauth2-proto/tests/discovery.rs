@@ -449,6 +449,26 @@ fn only_an_issuer_on_this_machine_names_urls_on_this_machine() {
 }
 
 #[test]
+fn a_learnt_url_names_one_host_to_all_who_read_it() {
+    for url in [
+        "https:as.example/jwks",
+        "https:/as.example/jwks",
+        "https:///as.example/jwks",
+        "https:////as.example/jwks",
+        "https://%61s.example/jwks",
+        "https://10.1/jwks",
+        "https://0xA.0.0.1/jwks",
+    ] {
+        let error = refused(document(&format!(r#""jwks_uri":"{url}""#)));
+        let why = "is not the same URL for all who read it";
+        assert_eq!(unusable(&error), ("jwks_uri", why), "{url}");
+    }
+    for url in ["https://AS.Example:0443/jwks", "https://[2001:DB8:0::1]/jwks"] {
+        assert!(metadata(&format!(r#""jwks_uri":"{url}""#)).jwks_uri().is_some(), "{url}");
+    }
+}
+
+#[test]
 fn a_learnt_url_is_given_out_for_accepted_origins_only() {
     let metadata = metadata(r#""jwks_uri":"https://keys.example:8443/jwks?v=1""#);
     let url = metadata.jwks_uri().unwrap();

@@ -51,6 +51,10 @@ impl LearntUrl {
         if is_this_machine(&url) && !is_this_machine(source) {
             return Err(problem("points to this machine, and the URL it was learnt from does not"));
         }
+        // Such as `https:as.example`, `https:///as.example`, `https://%61s.example`, `https://10.1`.
+        if !is_this_machine(&url) && !is_read_alike(text, &url) {
+            return Err(problem("is not the same URL for all who read it"));
+        }
         let uri = uri(&url).map_err(problem)?;
         let is_same_origin = url.origin() == source.origin();
         Ok(Self { teacher, member, text: text.into(), url, uri, is_same_origin })
@@ -115,4 +119,13 @@ impl fmt::Debug for LearntUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "LearntUrl({})", self.text)
     }
+}
+
+/// Whether the text names the same host by RFC 3986 as it does for browsers: it is given out as it
+/// was written, and whoever gets it may read it either way.
+fn is_read_alike(text: &str, url: &Url) -> bool {
+    let Ok(uri) = Uri::try_from(text) else { return false };
+    let host = uri.host().zip(url.host_str());
+    // There are many spellings of an IPv6 address, and one reading.
+    host.is_some_and(|(own, other)| own.starts_with('[') || own.eq_ignore_ascii_case(other))
 }
