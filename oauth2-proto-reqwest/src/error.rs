@@ -73,6 +73,6 @@ impl From<oauth2_proto::Error> for CallError {
 
 impl From<reqwest::Error> for CallError {
     fn from(error: reqwest::Error) -> Self {
-        Self::Reqwest(error)
+        Self::Reqwest(crate::without_query(error))
     }
 }

@@ -71,7 +71,7 @@ impl ReqwestHost {
     }
 
     async fn exchange(self, request: Request<Body>) -> Result<Response<Vec<u8>>, Lost> {
-        self.answer(request).await.map_err(|error| {
+        self.answer(request).await.map_err(crate::without_query).map_err(|error| {
             if let Some(Observer(observer)) = &self.observer {
                 observer(&error);
             }

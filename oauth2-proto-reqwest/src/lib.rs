@@ -79,3 +79,12 @@ fn build(builder: reqwest::ClientBuilder) -> Result<reqwest::Client, BuildError>
     }
     builder.redirect(reqwest::redirect::Policy::none()).build().map_err(BuildError::Reqwest)
 }
+
+/// What went wrong with a request, without the query of its URL: a dialect may put a token or the
+/// client's secret there, and errors end up in logs.
+fn without_query(mut error: reqwest::Error) -> reqwest::Error {
+    if let Some(url) = error.url_mut() {
+        url.set_query(None);
+    }
+    error
+}

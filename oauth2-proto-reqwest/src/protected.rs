@@ -82,6 +82,12 @@ impl<H: Host, S: Store> Protected<H, S> {
         for (name, value) in bare.headers() {
             request.headers_mut().insert(name, value.clone());
         }
+        // A dialect may want the token in the query.
+        if let Ok(url) = reqwest::Url::parse(&bare.uri().to_string())
+            && url.query() != request.url().query()
+        {
+            request.url_mut().set_query(url.query());
+        }
         Ok(generation)
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use http_body_util::Full;
 use hyper::body::Bytes;
 use oauth2_proto::agent::{Agent, Host, Origins};
+use oauth2_proto::dialect::{Dialect, TokenPresentation};
 use oauth2_proto::{Error, Misuse, Seed};
 use oauth2_proto_reqwest::{CallError, Protected, reqwest};
 use tokio::task::JoinSet;
@@ -194,6 +195,37 @@ async fn a_resource_that_is_down_is_an_error_of_reqwest() {
     assert_eq!(error.to_string(), "the protected resource could not be called");
     assert!(core::error::Error::source(&error).is_some());
     assert!(!format!("{error:?}").contains("old"));
+}
+
+#[tokio::test]
+async fn a_dialect_puts_the_token_into_the_query_and_no_error_shows_it() {
+    let resource = Peer::start(|requests| match requests.last() {
+        Some(request) if request.starts_with("GET /me?a=b&t=new ") => Act::Drop,
+        Some(_) | None => Act::invalid_token(),
+    })
+    .await;
+    let tokens = Peer::start(|_| Act::tokens("new", "r2")).await;
+    let mut dialect = Dialect::default();
+    dialect.token_presentation = TokenPresentation::DangerousQuery("t".into());
+    let (client, later) = (Arc::new(tokens.client().with_dialect(dialect)), Later::new());
+    let login = login(&client, later.now());
+    later.forward(5);
+    let mut seed = Seed::new(&mut rand::rng()).unwrap();
+    let agent = Agent::new(client, later, &mut seed, login).unwrap();
+    let origins = Origins::new([&*resource.url("/")]).unwrap();
+    let api = Protected::new(agent.with_origins(origins), builder()).unwrap();
+    let request = api.client().get(resource.url("/me?a=b")).build().unwrap();
+    let error = api.execute(request).await.unwrap_err();
+    let lines = resource.requests();
+    let lines: Vec<&str> = lines.iter().filter_map(|request| request.lines().next()).collect();
+    assert_eq!(lines, ["GET /me?a=b&t=old HTTP/1.1", "GET /me?a=b&t=new HTTP/1.1"]);
+    let mut shown = format!("{error:?}");
+    let mut cause: Option<&dyn core::error::Error> = Some(&error);
+    while let Some(error) = cause {
+        shown.push_str(&error.to_string());
+        cause = error.source();
+    }
+    assert!(!shown.contains("new"), "{shown}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -47,14 +47,17 @@ pub(crate) trait Translate: fmt::Debug + Send + Sync {
     /// How a client with this secret authenticates.
     fn credentials(&self, id: &str, secret: &Secret) -> Credentials;
 
+    /// Whether a first token is asked about once more.
+    fn has_second_request(&self) -> bool;
+
     /// What else this server has to be asked, after it gave this token, before a login has what it
-    /// is going to use. Its parts were checked when the first request was made.
+    /// is going to use. Its parts were checked when the first request was made, all but the token.
     fn second_request(
         &self,
         id: &str,
         secret: Option<&Secret>,
         first: &AccessToken,
-    ) -> Option<Request<Body>>;
+    ) -> Result<Option<Request<Body>>, Misuse>;
 
     /// Puts a token, which has been checked, where this server's resources look for it.
     fn attach(
@@ -152,19 +155,29 @@ impl Client {
 
     /// What else this server has to be asked, after it gave this first token. To hooks it is one
     /// more token request.
-    pub(crate) fn second_request(&self, first: &AccessToken) -> Option<Request<Body>> {
-        let dialect = self.translation.dialect.as_ref()?;
+    pub(crate) fn second_request(
+        &self,
+        first: &AccessToken,
+    ) -> Result<Option<Request<Body>>, Misuse> {
+        let Some(dialect) = &self.translation.dialect else { return Ok(None) };
         let mut second = dialect.second_request(&self.id, self.secret.as_ref(), first)?;
-        for hook in &self.translation.hooks {
-            hook.request(RequestKind::Token, &mut second);
+        if let Some(second) = &mut second {
+            for hook in &self.translation.hooks {
+                hook.request(RequestKind::Token, second);
+            }
         }
-        Some(second)
+        Ok(second)
+    }
+
+    /// Whether a first token is not the one that is used.
+    pub(crate) fn has_second_request(&self) -> bool {
+        self.translation.dialect.as_ref().is_some_and(|dialect| dialect.has_second_request())
     }
 
     /// Listens to an answer, to a request that was sent then, as the RFCs want it. `held` is the
     /// access token that a refresh replaces.
     pub(crate) fn hear<'r, B: AsRef<[u8]>>(
-        &self,
+        &'r self,
         kind: RequestKind,
         held: Option<&AccessToken>,
         sent_at: Timestamp,
@@ -179,7 +192,7 @@ impl Client {
             *answer.headers_mut() = headers.clone();
             self.translated(kind, held, sent_at, answer)
         });
-        Heard { translated, status, headers, body, limit }
+        Heard { translated, status, headers, body, limit, secret: self.secret.as_ref() }
     }
 
     fn translated(
@@ -208,6 +221,8 @@ pub(crate) struct Heard<'r> {
     headers: &'r HeaderMap,
     body: &'r [u8],
     limit: usize,
+    /// The client's, which every request may hold.
+    secret: Option<&'r Secret>,
 }
 
 impl Heard<'_> {
@@ -218,6 +233,6 @@ impl Heard<'_> {
             Some(answer) => (answer.status(), answer.headers(), &***answer.body()),
             None => (self.status, self.headers, self.body),
         };
-        Reply::new(endpoint, status, headers, body, self.limit)
+        Ok(Reply::new(endpoint, status, headers, body, self.limit)?.without(self.secret))
     }
 }

@@ -42,6 +42,11 @@ impl Denied {
                 (0..text.len().saturating_sub(SHORTEST_ECHO)).filter_map(|at| text.get(at..));
             whole || (text.len() == PRINTABLE && tails.into_iter().any(|it| secret.starts_with(it)))
         };
+        // A dialect may have found its error code in the midst of a sentence.
+        if secret.len() >= SHORTEST_SECRET && !is_code(&self.error) && echoes(self.error.as_bytes())
+        {
+            self.error = LEFT_OUT.into();
+        }
         for text in [&mut self.description, &mut self.uri] {
             if text.as_ref().is_some_and(|text| echoes(text.as_bytes())) {
                 *text = None;
@@ -76,6 +81,17 @@ impl Denied {
 
 /// So much of a secret, at the end of a text that was cut off, is no coincidence.
 const SHORTEST_ECHO: usize = 4;
+
+/// What is shorter than this is part of many an error code.
+const SHORTEST_SECRET: usize = 8;
+
+/// Stands for an error code that repeats what the request held.
+const LEFT_OUT: &str = "(an error that repeats a secret)";
+
+/// Whether a text is a word such as those of RFC 6749 §5.2.
+fn is_code(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
+}
 
 /// RFC 6749 §5.2: the grant or refresh token is invalid, expired or revoked.
 pub(crate) const INVALID_GRANT: &str = "invalid_grant";

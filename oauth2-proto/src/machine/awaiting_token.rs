@@ -9,7 +9,9 @@ use super::{
     State, Unauthorized,
 };
 use crate::client::{Client, RequestKind};
-use crate::error::{Error, Misuse, Outage, Reason, TOKEN_ENDPOINT, Unavailable};
+use crate::error::{
+    Error, Malformed, Misuse, Outage, Problem, Reason, TOKEN_ENDPOINT, Unavailable,
+};
 use crate::value::{Body, Scope, Timestamp};
 use crate::wire::{Answer, Granted};
 
@@ -75,7 +77,7 @@ impl AwaitingToken {
 
     pub(super) fn request(&self, client: &Client, now: Timestamp) -> Result<Request<Body>, Error> {
         if let Some(first) = &self.first
-            && let Some(second) = client.second_request(&first.tokens.access)
+            && let Some(second) = client.second_request(&first.tokens.access)?
         {
             return Ok(second);
         }
@@ -110,8 +112,18 @@ impl AwaitingToken {
                 let mut tokens = Authorized::new(login, client, &granted, setbacks, sent_at, now);
                 if let Some(first) = self.first.take() {
                     tokens.follow(*first);
-                } else if let Some(second) = client.second_request(&tokens.tokens.access) {
-                    return Err(self.asking_again(tokens, client, second, now));
+                } else {
+                    match client.second_request(&tokens.tokens.access) {
+                        Ok(Some(second)) => {
+                            return Err(self.asking_again(tokens, client, second, now));
+                        }
+                        Ok(None) => {}
+                        // All but the token was checked before: it is too long for the URL.
+                        Err(_) => {
+                            let malformed = Malformed::new(Problem::Member("access_token"));
+                            return Err(self.give_up_or_wait(Error::Malformed(malformed), now));
+                        }
+                    }
                 }
                 self.grant.obtained(&mut tokens, &granted);
                 Ok(tokens)
@@ -121,6 +133,11 @@ impl AwaitingToken {
                     Grant::Code(code) => code.silenced(denied),
                     Grant::OneTime(grant) => grant.silenced(denied),
                     Grant::ClientCredentials(_) => denied,
+                };
+                // The second request holds the first token.
+                let denied = match &self.first {
+                    Some(first) => denied.without(first.tokens.access.expose()),
+                    None => denied,
                 };
                 self.setbacks.back_off(None, now);
                 let reason = Reason::Denied(denied.error().into());
@@ -216,7 +233,8 @@ impl AwaitingToken {
         now: Timestamp,
     ) -> Failed {
         self.first = Some(Box::new(first));
-        self.setbacks = Setbacks::default();
+        // The numbers go on: an earlier request's answer is no answer to this one.
+        self.setbacks = Setbacks { attempts: self.setbacks.attempts, ..Setbacks::default() };
         self.attempt = Attempt::new(&mut self.setbacks, client.policy().lease(None), now);
         let next = Unavailable::new(Outage::NextRequest, None);
         Failed::new(Error::Unavailable(next), self).with_next(second)

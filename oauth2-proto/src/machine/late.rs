@@ -18,6 +18,8 @@ pub(crate) struct Question {
     pub(crate) kind: RequestKind,
     pub(crate) asked: Asked,
     pub(crate) sent_at: Timestamp,
+    /// A second request would follow its answer, where the dialect has one.
+    pub(crate) is_first: bool,
 }
 
 /// What a late answer does.
@@ -40,7 +42,7 @@ impl State {
     pub(crate) fn receive_late<B: AsRef<[u8]>>(
         self,
         client: &Client,
-        Question { asked_for, kind, asked, sent_at }: &Question,
+        Question { asked_for, kind, asked, sent_at, is_first }: &Question,
         response: &Response<B>,
         now: Timestamp,
     ) -> Late {
@@ -62,6 +64,10 @@ impl State {
         }
         if own != asked_for {
             return Late::Unwanted(self, late);
+        }
+        // A first token is not the one that is used, and nobody exchanges this one any more.
+        if *is_first && client.has_second_request() && !self.was_ended() {
+            return Late::Yields(self);
         }
         match self {
             Self::Refreshing(Refreshing { held, .. }) | Self::Authorized(held) => {

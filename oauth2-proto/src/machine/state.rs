@@ -153,7 +153,15 @@ impl State {
             Self::Refreshing(state) => (RequestKind::Refresh, Some(state.asked.clone())),
             Self::Unauthorized(_) | Self::Authorized(_) => return None,
         };
+        let is_first = match self {
+            Self::Authorizing(Authorizing::AwaitingToken(state)) => state.first.is_none(),
+            Self::Unauthorized(_)
+            | Self::Authorizing(_)
+            | Self::Authorized(_)
+            | Self::Refreshing(_) => false,
+        };
         Some(Question {
+            is_first,
             asked_for: self.identity().generation(),
             kind,
             asked: asked.unwrap_or_default(),

@@ -10,6 +10,7 @@ use serde::Deserialize;
 
 use super::Challenge;
 use crate::error::{Denied, Diagnostics, Error, Malformed, Outage, Problem, Unavailable};
+use crate::value::Secret;
 
 /// An answer that is neither a redirect nor an outage, and short enough to be read.
 #[derive(Clone, Copy)]
@@ -18,6 +19,8 @@ pub(crate) struct Reply<'a> {
     status: StatusCode,
     headers: &'a HeaderMap,
     body: &'a [u8],
+    /// What no error may repeat.
+    secret: Option<&'a Secret>,
 }
 
 /// A server can't keep a client waiting for longer than this, in seconds.
@@ -33,7 +36,7 @@ impl<'a> Reply<'a> {
         body: &'a [u8],
         limit: usize,
     ) -> Result<Self, Error> {
-        let reply = Self { endpoint, status, headers, body };
+        let reply = Self { endpoint, status, headers, body, secret: None };
         if status.is_redirection() {
             return Err(reply.malformed(Problem::Redirected(status)));
         }
@@ -46,6 +49,11 @@ impl<'a> Reply<'a> {
             return Err(reply.malformed(Problem::TooLarge(limit)));
         }
         Ok(reply)
+    }
+
+    /// Its errors leave texts out that repeat this.
+    pub(crate) const fn without(self, secret: Option<&'a Secret>) -> Self {
+        Self { secret, ..self }
     }
 
     pub(crate) const fn status(&self) -> StatusCode {
@@ -112,7 +120,11 @@ impl<'a> Reply<'a> {
         if matches!(error, "temporarily_unavailable" | "server_error") {
             return self.unavailable();
         }
-        Error::Denied(Denied::new(error, description, uri))
+        let denied = Denied::new(error, description, uri);
+        Error::Denied(match self.secret {
+            Some(secret) => denied.without(secret.expose()),
+            None => denied,
+        })
     }
 
     pub(crate) fn malformed(&self, problem: Problem) -> Error {

@@ -108,7 +108,8 @@ pub struct Dialect {
     pub dangerous_without_pkce: bool,
 
     // Callbacks
-    /// Callback parameters by other names: the server's name, the RFC's name.
+    /// Callback parameters by other names: the server's name, the RFC's name. `state` and `iss`
+    /// are always themselves.
     pub callback_parameters: BTreeMap<String, String>,
     /// Callback parameters of the server's own that are kept with the login, such as `realmId`: see
     /// [`Authorized::kept`](crate::Authorized::kept). They came through the browser.
@@ -239,7 +240,10 @@ impl Translate for Dialect {
     }
 
     fn callback_parameter<'n>(&self, name: &'n str) -> &'n str {
-        match self.callback_parameters.get(name).map(String::as_str) {
+        // Whoever forges or mixes up a callback is told by these: no other name hides them.
+        let is_guard = matches!(name, "state" | "iss");
+        let known = self.callback_parameters.get(name).filter(|_| !is_guard);
+        match known.map(String::as_str) {
             Some("code") => "code",
             Some("state") => "state",
             Some("iss") => "iss",
@@ -263,12 +267,16 @@ impl Translate for Dialect {
         self.client_authentication.credentials(id, secret)
     }
 
+    fn has_second_request(&self) -> bool {
+        self.second_request.is_some()
+    }
+
     fn second_request(
         &self,
         id: &str,
         secret: Option<&Secret>,
         first: &AccessToken,
-    ) -> Option<Request<Body>> {
+    ) -> Result<Option<Request<Body>>, Misuse> {
         self.followed_by(id, secret, first)
     }
 

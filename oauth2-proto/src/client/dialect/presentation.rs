@@ -3,10 +3,13 @@
 use alloc::borrow::Cow;
 use alloc::format;
 use alloc::string::String;
+use alloc::vec::Vec;
 
 use http::header::AUTHORIZATION;
+use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use serde::{Deserialize, Serialize};
+use url::form_urlencoded::parse;
 use zeroize::Zeroizing;
 
 use super::request::extend_query;
@@ -49,10 +52,32 @@ impl TokenPresentation {
             Self::Header(name) => insert(headers, name, token.expose()),
             Self::DangerousQuery(name) => {
                 let token = Zeroizing::new(String::from(token.expose()));
-                Ok(extend_query(uri, &[(Cow::Borrowed(name), token)])?)
+                let mut target = without(uri, name)?;
+                extend_query(&mut target, &[(Cow::Borrowed(name), token)])?;
+                *uri = target;
+                Ok(())
             }
         }
     }
+}
+
+/// The URI without parameters of this name: a token takes the place of whatever stood there, as it
+/// does in a header field. All others stay as they are written.
+fn without(uri: &Uri, name: &str) -> Result<Uri, Misuse> {
+    let is_other = |pair: &&str| parse(pair.as_bytes()).all(|(own, _)| own != *name);
+    let query = uri.query().unwrap_or_default();
+    if query.split('&').all(|pair| is_other(&pair)) {
+        return Ok(uri.clone());
+    }
+    let others: Vec<&str> = query.split('&').filter(is_other).collect();
+    let mut target = String::from(uri.path());
+    if !others.is_empty() {
+        target.extend(["?", &others.join("&")]);
+    }
+    let not_a_uri = |_| Misuse::Presentation("the query is no part of a URI");
+    let mut parts = uri.clone().into_parts();
+    parts.path_and_query = Some(PathAndQuery::try_from(target).map_err(not_a_uri)?);
+    Uri::from_parts(parts).map_err(|_| Misuse::Presentation("the query is no part of a URI"))
 }
 
 fn insert(headers: &mut HeaderMap, name: &str, value: &str) -> Result<(), Error> {

@@ -22,7 +22,11 @@ use crate::wire::Form;
 /// How requests of one kind deviate.
 ///
 /// The parameters that stop forgeries and stolen codes (`state`, `code_challenge`,
-/// `code_challenge_method`, `code_verifier`) can be neither renamed nor removed.
+/// `code_challenge_method`, `code_verifier`) can be neither renamed, removed nor set, and no other
+/// parameter gets their names.
+///
+/// **An [`endpoint`](Self::endpoint) sees the client's secret and the tokens that are sent there.**
+/// Whoever can write a dialect can have them: trust it as the URLs of the server itself.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
@@ -124,7 +128,8 @@ impl Dialect {
         for (name, value) in headers {
             let misuse = || Misuse::Parameter(name.as_str().into());
             let value = HeaderValue::try_from(value).map_err(|_| misuse())?;
-            request.headers_mut().insert(HeaderName::try_from(name).map_err(|_| misuse())?, value);
+            let name = HeaderName::try_from(name).map_err(|_| misuse())?;
+            insert(&mut request, name, value)?;
         }
         let format = if own.format == RequestFormat::Form { every.format } else { own.format };
         let mut repeated = every.also_in_query.iter().chain(&own.also_in_query).peekable();
@@ -151,7 +156,8 @@ impl Dialect {
     /// Parameters in the server's own words.
     fn spoken<'a>(&'a self, own: &'a RequestDialect, pairs: Pairs<'a>) -> Pairs<'a> {
         let mut pairs = self.spoken_names(own, pairs);
-        for (name, value) in self.every_request.set.iter().chain(&own.set) {
+        let set = self.every_request.set.iter().chain(&own.set);
+        for (name, value) in set.filter(|(name, _)| !is_guard(name)) {
             // What the caller has asked for counts more than what is usual here.
             match pairs.iter_mut().find(|(present, _)| present == name) {
                 Some((_, present)) if is_ours(name) => *present = Zeroizing::new(value.clone()),
@@ -181,6 +187,7 @@ impl Dialect {
                 *value = value.replace(' ', self.scope_separator.encode_utf8(&mut separator));
             }
             let other = own.rename.get(&*name).or_else(|| every.rename.get(&*name));
+            let other = other.filter(|other| !is_guard(other));
             spoken.push((other.map_or(name, |other| Cow::Borrowed(other)), value));
         }
         spoken
@@ -207,8 +214,7 @@ pub(super) fn put(
                 }
             }
             *request.body_mut() = core::mem::take(&mut *object.finish()).into();
-            let json = HeaderValue::from_static("application/json");
-            request.headers_mut().insert(CONTENT_TYPE, json);
+            insert(request, CONTENT_TYPE, HeaderValue::from_static("application/json"))?;
         }
         RequestFormat::DangerousQuery | RequestFormat::DangerousGet => {
             extend_query(request.uri_mut(), pairs)?;
@@ -219,6 +225,11 @@ pub(super) fn put(
             }
         }
     }
+    Ok(())
+}
+
+fn insert(request: &mut Request<Body>, name: HeaderName, value: HeaderValue) -> Result<(), Misuse> {
+    request.headers_mut().try_insert(name, value).map_err(|_| Misuse::TooManyHeaders)?;
     Ok(())
 }
 

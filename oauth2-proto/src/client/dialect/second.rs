@@ -12,6 +12,7 @@ use zeroize::Zeroizing;
 
 use super::request::{ENDPOINT, put};
 use super::{Dialect, RequestFormat};
+use crate::error::Misuse;
 use crate::value::{AccessToken, Body, EndpointUrl, Secret};
 
 /// A request that follows the one for a login's first token. Its answer brings the token that is
@@ -20,7 +21,7 @@ use crate::value::{AccessToken, Body, EndpointUrl, Secret};
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct SecondRequest {
-    /// Where it goes: an https URL.
+    /// Where it goes: an https URL, which sees the token, and the secret if it is asked for.
     pub endpoint: String,
     /// Where the parameters stand.
     pub format: RequestFormat,
@@ -48,11 +49,11 @@ impl Dialect {
         client_id: &str,
         secret: Option<&Secret>,
         first: &AccessToken,
-    ) -> Option<Request<Body>> {
-        let second = self.second_request.as_ref()?;
+    ) -> Result<Option<Request<Body>>, Misuse> {
+        let Some(second) = &self.second_request else { return Ok(None) };
         let mut request = Request::new(Body::default());
         *request.method_mut() = Method::POST;
-        *request.uri_mut() = EndpointUrl::new(ENDPOINT, &second.endpoint).ok()?.uri;
+        *request.uri_mut() = EndpointUrl::new(ENDPOINT, &second.endpoint)?.uri;
         request.headers_mut().insert(ACCEPT, HeaderValue::from_static("application/json"));
         request
             .headers_mut()
@@ -69,7 +70,7 @@ impl Dialect {
                 pairs.push((Cow::Borrowed(name), own(value)));
             }
         }
-        put(second.format, &pairs, &mut request).ok()?;
-        Some(request)
+        put(second.format, &pairs, &mut request)?;
+        Ok(Some(request))
     }
 }
