@@ -168,7 +168,7 @@ fn registration(client: &Registered, redirect_uri: &str) -> Value {
     let grants = match client.grant {
         "authorization_code" => &["code"][..],
         HYBRID_GRANT => &["code", "id_token"],
-        "implicit" => &["token"],
+        "implicit" => &["token", "id_token"],
         DEVICE_GRANT => &["device_authorization"],
         other => &[other],
     };
