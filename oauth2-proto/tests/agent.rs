@@ -898,6 +898,7 @@ mod attaching {
             ("http://127.0.0.1:8080/", true),
             ("http://api.example/me", false),
             ("https://api.example:8443/me", false),
+            ("https://api.example:99999/me", false),
             ("https://api.example.evil.example/me", false),
             ("https://evil.example/?https://api.example", false),
             ("http://127.0.0.1:8081/", false),

@@ -34,8 +34,14 @@ impl Origins {
     /// Whether requests to this URI may carry the token.
     #[must_use]
     pub fn contain(&self, uri: &Uri) -> bool {
-        let (Some(scheme), Some(host)) = (uri.scheme_str(), uri.host()) else { return false };
-        let Some(port) = uri.port_u16().or_else(|| default_port(scheme)) else { return false };
+        let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
+            return false;
+        };
+        let host = authority.host();
+        // A port that is none, such as 99999, is not the usual one.
+        let is_usual = authority.as_str().ends_with(host);
+        let port = if is_usual { default_port(scheme) } else { authority.port_u16() };
+        let Some(port) = port else { return false };
         self.0.iter().any(|origin| {
             origin.scheme.eq_ignore_ascii_case(scheme)
                 && origin.host.eq_ignore_ascii_case(host)
