@@ -1024,3 +1024,20 @@ fn the_parameters_of_the_protocol_are_never_kept() {
     let code = pending.accept(&client, Callback::query(&query), NOW).expect("ours");
     assert_eq!((code.kept("code"), code.kept("state"), code.kept("id_token")), (None, None, None));
 }
+
+/// It came through the browser, and would be stored for as long as the login lives.
+#[test]
+fn a_kept_parameter_is_no_longer_than_4096_bytes() {
+    let client = client();
+    let login = client.authorize(REDIRECT_URI).keep("user");
+    let (url, pending) = login.begin(&mut rng(), NOW).unwrap();
+    let query = |length| {
+        let user = "a".repeat(length);
+        format!("code={CODE}&state={}&user={user}", parameter(&url, "state"))
+    };
+    let error = refusal(&pending, &client, Callback::query(&query(4097)));
+    assert_eq!(malformed(&error), Problem::KeptTooLong(4096));
+    assert!(error.keeps_login_pending() && error.to_string().contains("longer than 4096 bytes"));
+    let code = pending.accept(&client, Callback::query(&query(4096)), NOW).unwrap();
+    assert_eq!(code.kept("user").map(str::len), Some(4096));
+}

@@ -61,6 +61,8 @@ impl fmt::Display for Malformed {
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum Problem {
+    /// A parameter of the callback that is to be kept is longer than this many bytes.
+    KeptTooLong(usize),
     /// The callback is no URL.
     CallbackUrl,
     /// The callback has our `state`, but neither `code` nor `error`.
@@ -128,6 +130,7 @@ impl Problem {
             Self::Member("expires_in") => Some("lifetime_members"),
             Self::TokenType(_) => Some("bearer_token_types"),
             Self::CallbackUrl
+            | Self::KeptTooLong(_)
             | Self::Code
             | Self::Redirected(_)
             | Self::TooLarge(_)
@@ -148,6 +151,10 @@ impl Problem {
     fn name(&self, endpoint: &'static str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::CallbackUrl => f.write_str("the callback is not a URL"),
+            Self::KeptTooLong(limit) => write!(
+                f,
+                "the callback has a parameter that is to be kept and longer than {limit} bytes"
+            ),
             Self::CodeMissing => {
                 f.write_str("the authorization server sent a callback with neither code nor error")
             }

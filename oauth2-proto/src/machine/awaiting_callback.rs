@@ -103,6 +103,7 @@ impl AwaitingCallback {
         let callback = callback.into();
         let wanted = |name: &str| self.pending.keeps(client, name);
         let found = self.pending.check(client, &callback, wanted, now)?;
+        let kept = self.pending.kept(client, &found)?;
         let Some(code) = found.code.filter(|code| !code.is_empty()) else {
             return Err(Error::Malformed(Malformed::new(Problem::CodeMissing)));
         };
@@ -116,11 +117,7 @@ impl AwaitingCallback {
             verifier: self.verifier.clone(),
             nonce: self.pending.nonce.clone(),
             id_token: found.id_token.map(Secret::new),
-            kept: found
-                .others
-                .into_iter()
-                .map(|(name, value)| (name, value.into_owned()))
-                .collect(),
+            kept,
             redirect_uri: self.pending.redirect_uri.clone(),
             scope: self.pending.scope.clone(),
             added: self.resources.iter().cloned().map(Added::Resource).collect(),

@@ -2,7 +2,6 @@
 //! for servers that offer nothing better.
 
 use alloc::collections::BTreeMap;
-use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
 
@@ -129,9 +128,7 @@ impl AwaitingFragment {
     ) -> Result<Authorized, Error> {
         let callback = callback.into();
         let found = self.pending.check(client, &callback, |_| true, now)?;
-        let kept = found.others.iter().filter(|(name, _)| self.pending.keeps(client, name));
-        let kept = kept.map(|(name, value)| (name.clone(), value.clone().into_owned()));
-        let kept: Vec<_> = kept.collect();
+        let kept = self.pending.kept(client, &found)?;
         // RFC 6749 §4.2.2: the authorization server MUST NOT issue a refresh token.
         let members = found.others.iter().filter(|(name, _)| *name != "refresh_token");
         let members: BTreeMap<&str, &str> = members

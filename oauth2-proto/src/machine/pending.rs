@@ -9,7 +9,9 @@ use zeroize::Zeroizing;
 
 use super::{Login, Unauthorized};
 use crate::client::Client;
-use crate::error::{Denied, Error, Expired, Forged, Outage, Reason, Unavailable};
+use crate::error::{
+    Denied, Error, Expired, Forged, Malformed, Outage, Problem, Reason, Unavailable,
+};
 use crate::value::{RandomText, Scope, Timestamp};
 use crate::wire::{Callback, CallbackParameters, ReturnedIn, came_to, unchecked_issuer};
 
@@ -75,6 +77,20 @@ impl Pending {
         Ok(found)
     }
 
+    /// Those of the provider's own parameters that stay with the tokens.
+    pub(super) fn kept(
+        &self,
+        client: &Client,
+        found: &CallbackParameters<'_>,
+    ) -> Result<Vec<(String, String)>, Error> {
+        let kept = found.others.iter().filter(|(name, _)| self.keeps(client, name));
+        // They come through the browser, and are stored for as long as the login lives.
+        if kept.clone().any(|(_, value)| value.len() > LONGEST_KEPT) {
+            return Err(Error::Malformed(Malformed::new(Problem::KeptTooLong(LONGEST_KEPT))));
+        }
+        Ok(kept.map(|(name, value)| (name.clone(), value.clone().into_owned())).collect())
+    }
+
     pub(super) fn keeps(&self, client: &Client, name: &str) -> bool {
         self.kept.iter().any(|own| own == name) || client.keeps_callback_parameter(name)
     }
@@ -92,6 +108,9 @@ impl Pending {
         Some(Unauthorized::ended(self.login, reason, self.scope.clone()))
     }
 }
+
+/// The longest callback parameter that is kept, in bytes.
+const LONGEST_KEPT: usize = 4096;
 
 /// RFC 9207 §2.4: compared as plain strings; and MUST be there if the server is known to send it.
 fn check_issuer(client: &Client, iss: Option<&str>) -> Result<(), Error> {
