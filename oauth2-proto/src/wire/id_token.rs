@@ -19,7 +19,7 @@ pub(crate) fn unchecked_issuer(id_token: &str) -> Option<String> {
     if parts.next().is_some() {
         return None;
     }
-    let claims = URL_SAFE_NO_PAD.decode(claims).ok()?;
-    let Claims { iss } = serde_json::from_slice(&claims).ok()?;
+    let claims = String::from_utf8(URL_SAFE_NO_PAD.decode(claims).ok()?).ok()?;
+    let Claims { iss } = serde_json::from_str(&claims).ok()?;
     Some(iss)
 }
