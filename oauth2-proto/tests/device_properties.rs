@@ -92,6 +92,8 @@ struct Play {
     quiet_since: u64,
     /// The clock has been set back since.
     is_guess: bool,
+    /// The clock has been turned at all since the latest request.
+    is_turned: bool,
     expires_at: Timestamp,
     flights: Vec<Flight>,
     /// How many requests there were.
@@ -119,6 +121,7 @@ impl Play {
             interval: interval.max(1),
             quiet_since: 0,
             is_guess: false,
+            is_turned: false,
             expires_at,
             flights: Vec::new(),
             sent: 0,
@@ -151,13 +154,16 @@ impl Play {
                 }
             }
             Event::Pass(seconds) => self.pass(*seconds),
-            Event::Jump(seconds) => match u64::try_from(*seconds) {
-                Ok(forward) => self.now = self.now.after(Duration::from_secs(forward)),
-                Err(_) => {
-                    self.now = self.now.before(Duration::from_secs(seconds.unsigned_abs()));
-                    self.is_guess = true;
+            Event::Jump(seconds) => {
+                self.is_turned = true;
+                match u64::try_from(*seconds) {
+                    Ok(forward) => self.now = self.now.after(Duration::from_secs(forward)),
+                    Err(_) => {
+                        self.now = self.now.before(Duration::from_secs(seconds.unsigned_abs()));
+                        self.is_guess = true;
+                    }
                 }
-            },
+            }
             Event::Exchange(fate) => self.exchange(1, *fate),
             Event::ExchangeOlder(fate) => self.exchange(2, *fate),
             Event::Drop => {
@@ -189,7 +195,7 @@ impl Play {
                 let is_alive = |flight: &Flight| self.elapsed < flight.over_at;
                 // A clock that is set forward is taken for the time that it shows.
                 assert!(self.now < self.expires_at, "polled with codes that have expired");
-                if !self.is_guess && self.now == self.servers() {
+                if !self.is_guess && !self.is_turned && self.now == self.servers() {
                     assert!(!self.flights.iter().any(is_alive), "two at once");
                     let quiet = self.elapsed - self.quiet_since;
                     assert!(self.interval <= quiet, "polled after {quiet} s");
@@ -202,6 +208,7 @@ impl Play {
                 self.quiet_since = self.elapsed;
                 // From here on everything is counted by the clock as it is now.
                 self.is_guess = false;
+                self.is_turned = false;
             }
             Step::Login(reason) => {
                 let reason = reason.clone();
