@@ -116,7 +116,13 @@ async fn expire(world: &World, user_code: &str) {
             assert_eq!(world.send(request).await.status(), 200);
         }
         Expiry::Database(file, statement) => {
-            let status = Command::new("sqlite3").arg(file).arg(statement).status().unwrap();
+            // The server may be writing just now.
+            let patient = Command::new("sqlite3")
+                .args(["-cmd", ".timeout 10000"])
+                .arg(file)
+                .arg(statement)
+                .status();
+            let status = patient.unwrap();
             assert!(status.success());
         }
         Expiry::Nothing => panic!("there is no device code"),
