@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Installs the authorization servers that others wrote, and the browser, for the test `servers` of
-# oauth2-proto-reqwest. Versions are pinned beside the test; glewlwyd's and the browser's are Debian's.
+# Installs the authorization servers that others wrote, and the browser, for the tests `servers` of
+# oauth2-proto-reqwest and `web` of oauth2-proto-hyper. Versions are pinned beside the former; glewlwyd's
+# and the browser's are Debian's.
 # What is there already is left alone. Missing Debian packages take root.
 set -euo pipefail
 cd "$(dirname "$0")/.."

@@ -11,6 +11,8 @@ use oauth2_proto::agent::{Agent, Host, MemoryStore, Store};
 use oauth2_proto::{Error, Misuse};
 use tower::{Layer, Service};
 
+use crate::trace::Call;
+
 /// Puts an agent's tokens on requests to the origins that may see them.
 ///
 /// The origins are the agent's:
@@ -108,24 +110,42 @@ where
         let mut service = core::mem::replace(&mut self.service, clone);
         let (agent, copy) = (self.agent.clone(), self.copy);
         Box::pin(async move {
+            let call = Call::of(request.uri());
             let generation = match agent.attach(&mut request).await {
                 Ok(generation) => generation,
                 Err(Error::Misuse(Misuse::Origin)) => {
+                    call.passes();
                     return service.call(request).await.map_err(CallError::Service);
                 }
-                Err(error) => return Err(CallError::Token(error)),
+                Err(error) => {
+                    call.has_no_token(&error);
+                    return Err(CallError::Token(error));
+                }
             };
+            call.attached(generation);
             let repetition = copy(request.body()).map(|body| with_body(&request, body));
             let response = service.call(request).await.map_err(CallError::Service)?;
             // The agent hears of the refusal even where the request can't be repeated.
             let refused = agent.should_retry(generation, response.status(), response.headers());
-            let Some(mut request) = repetition.filter(|_| refused) else { return Ok(response) };
+            let Some(mut request) = repetition.filter(|_| refused) else {
+                if refused {
+                    call.not_repeated(generation);
+                }
+                return Ok(response);
+            };
             drop(response);
-            let generation = agent.attach(&mut request).await.map_err(CallError::Token)?;
+            let attached = agent.attach(&mut request).await;
+            let generation = attached.map_err(|error| {
+                call.has_no_token(&error);
+                CallError::Token(error)
+            })?;
+            call.repeated(generation);
             poll_fn(|context| service.poll_ready(context)).await.map_err(CallError::Service)?;
             let response = service.call(request).await.map_err(CallError::Service)?;
             // Once is enough, whatever the agent thinks of it.
-            let _ = agent.should_retry(generation, response.status(), response.headers());
+            if agent.should_retry(generation, response.status(), response.headers()) {
+                call.not_repeated(generation);
+            }
             Ok(response)
         })
     }

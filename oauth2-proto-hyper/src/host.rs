@@ -6,8 +6,8 @@ use core::future::poll_fn;
 use core::pin::{Pin, pin};
 use core::task::Poll;
 use core::time::Duration;
-use std::sync::Arc;
-use std::time::UNIX_EPOCH;
+use std::sync::{Arc, LazyLock};
+use std::time::{Instant, UNIX_EPOCH};
 
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
@@ -16,10 +16,12 @@ use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::connect::{Connect, HttpConnector};
 use hyper_util::client::legacy::{Client, Error};
 use hyper_util::rt::TokioExecutor;
-use oauth2_proto::agent::Host;
-use oauth2_proto::{Body, Lost, Timestamp};
+use oauth2_proto::agent::{Deadline, Host};
+use oauth2_proto::{Body, Lost, Moment, Timestamp};
 use tokio::task::JoinSet;
 use tokio::time::{Sleep, sleep, timeout};
+
+use crate::trace::{Http, failed, timed_out};
 
 /// Sends token requests with hyper; a [`Host`] for an [`Agent`](oauth2_proto::agent::Agent).
 ///
@@ -49,14 +51,33 @@ impl HyperHost {
     /// # Errors
     /// rustls's own, when its cryptography lacks what TLS needs.
     pub fn new() -> Result<Self, rustls::Error> {
+        Self::connector().map(Self::over)
+    }
+
+    /// The connector of [`new`](Self::new), for a client of your own that calls the API.
+    ///
+    /// ```
+    /// use oauth2_proto_hyper::HyperHost;
+    /// use oauth2_proto_hyper::hyper_util::client::legacy::Client;
+    /// use oauth2_proto_hyper::hyper_util::rt::TokioExecutor;
+    /// # use http_body_util::Empty;
+    /// # use hyper::body::Bytes;
+    ///
+    /// let api = Client::builder(TokioExecutor::new()).build(HyperHost::connector()?);
+    /// # let _: &Client<_, Empty<Bytes>> = &api;
+    /// # Ok::<(), oauth2_proto_hyper::rustls::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn connector() -> Result<HttpsConnector<HttpConnector>, rustls::Error> {
         let provider = rustls::crypto::ring::default_provider();
-        let connector = HttpsConnectorBuilder::new()
+        Ok(HttpsConnectorBuilder::new()
             .with_provider_and_webpki_roots(provider)?
             // The core makes no request over plain http but to this machine.
             .https_or_http()
             .enable_http1()
-            .build();
-        Ok(Self::over(connector))
+            .build())
     }
 }
 
@@ -117,23 +138,27 @@ impl<C: Connect + Clone + Send + Sync + 'static> Host for HyperHost<C> {
     type Sending = Pin<Box<dyn Future<Output = Result<Response<Vec<u8>>, Lost>> + Send>>;
     type Sleeping = Sleep;
 
-    fn send(&self, request: Request<Body>, deadline: Timestamp) -> Self::Sending {
+    fn send(&self, request: Request<Body>, time_out: Duration) -> Self::Sending {
+        let deadline = Deadline::new(time_out, now());
         let Self { client, body_limit, observer } = self.clone();
+        let http = Http::begins(&request);
         Box::pin(async move {
             // A task of its own, which ends with this future: an agent polls nothing while nobody
             // waits for it, and the deadline holds nevertheless.
             let mut exchange = JoinSet::new();
-            exchange.spawn(by(deadline, async move {
+            let exchanged = async move {
                 let request = request.map(|body| Full::new(Bytes::from_owner(body)));
                 let response = client.request(request).await.map_err(|error| {
                     if let Some(Observer(observer)) = observer {
                         observer(&error);
                     }
+                    failed(&error);
                     // Without a connection, nothing has left.
                     if error.is_connect() { Lost::Unsent } else { Lost::Unanswered }
                 })?;
                 read(response, body_limit).await
-            }));
+            };
+            exchange.spawn(http.within(by(deadline, exchanged)));
             match exchange.join_next().await {
                 Some(Ok(outcome)) => outcome,
                 // It panicked, or the runtime is shutting down.
@@ -142,12 +167,12 @@ impl<C: Connect + Clone + Send + Sync + 'static> Host for HyperHost<C> {
         })
     }
 
-    fn sleep_until(&self, at: Timestamp) -> Self::Sleeping {
-        sleep(time_to(at))
+    fn sleep(&self, pause: Duration) -> Self::Sleeping {
+        sleep(pause)
     }
 
-    fn now(&self) -> Timestamp {
-        Timestamp::from_unix(UNIX_EPOCH.elapsed().unwrap_or_default())
+    fn now(&self) -> Moment {
+        now()
     }
 }
 
@@ -164,23 +189,28 @@ impl<C> fmt::Debug for HyperHost<C> {
     }
 }
 
-/// Gives an exchange up at its deadline, by the clock on the wall: a timer stands still while the
-/// machine sleeps. Once the deadline is over, not another byte is sent.
+/// Gives an exchange up at its deadline, by both clocks: a timer stands still while the machine
+/// sleeps. Once the deadline is over, not another byte is sent.
 async fn by<T>(
-    deadline: Timestamp,
+    deadline: Deadline,
     exchange: impl Future<Output = Result<T, Lost>>,
 ) -> Result<T, Lost> {
-    if time_to(deadline).is_zero() {
+    if deadline.left(now()).is_zero() {
+        timed_out();
         return Err(Lost::Unsent);
     }
     let mut exchange = pin!(exchange);
     loop {
-        let left = time_to(deadline);
+        let left = deadline.left(now());
         if left.is_zero() {
+            timed_out();
             return Err(Lost::Unanswered);
         }
-        let until_deadline = poll_fn(|context| match time_to(deadline).is_zero() {
-            true => Poll::Ready(Err(Lost::Unanswered)),
+        let until_deadline = poll_fn(|context| match deadline.left(now()).is_zero() {
+            true => {
+                timed_out();
+                Poll::Ready(Err(Lost::Unanswered))
+            }
             false => exchange.as_mut().poll(context),
         });
         if let Ok(outcome) = timeout(left.min(LOOK_AGAIN), until_deadline).await {
@@ -199,14 +229,19 @@ async fn read(response: Response<Incoming>, limit: usize) -> Result<Response<Vec
     while bytes.len() <= limit
         && let Some(frame) = body.frame().await
     {
-        let Ok(data) = frame.map_err(|_| Lost::Unanswered)?.into_data() else { continue };
+        let frame = frame.map_err(|error| {
+            failed(&error);
+            Lost::Unanswered
+        })?;
+        let Ok(data) = frame.into_data() else { continue };
         let room = limit.saturating_add(1).saturating_sub(bytes.len());
         bytes.extend_from_slice(data.get(..room).unwrap_or(&data));
     }
     Ok(Response::from_parts(head, bytes))
 }
 
-fn time_to(at: Timestamp) -> Duration {
-    let now = UNIX_EPOCH.elapsed().unwrap_or_default();
-    Duration::from_secs(at.unix_seconds()).saturating_sub(now)
+fn now() -> Moment {
+    static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+    let start = *START;
+    Moment::new(Timestamp::from_unix(UNIX_EPOCH.elapsed().unwrap_or_default()), start.elapsed())
 }

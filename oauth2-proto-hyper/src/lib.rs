@@ -2,7 +2,8 @@
 //!
 //! [`HyperHost`] sends the token requests of an [`Agent`](oauth2_proto::agent::Agent).
 //! [`AttachTokenLayer`] puts the agent's tokens on the requests of any tower service, hyper's
-//! client among them. No rule of OAuth lives here: those are in the core.
+//! client among them. No rule of OAuth lives here: those are in the core. The feature `tracing` has
+//! both tell what they do: [every span, event and field](oauth2_proto::agent).
 //!
 //! ```no_run
 //! use std::sync::Arc;
@@ -35,6 +36,7 @@
 
 mod attach;
 mod host;
+mod trace;
 
 pub use attach::{AttachToken, AttachTokenLayer, CallError, Calling};
 pub use host::HyperHost;

@@ -22,7 +22,7 @@ use oauth2_proto_hyper::{AttachToken, AttachTokenLayer, CallError};
 use support::{Ahead, Peer, Reply, logged_in};
 use tower::{Layer, Service, ServiceBuilder, ServiceExt};
 
-type Login = Agent<Ahead, Arc<MemoryStore>>;
+type Login = Agent<Ahead, MemoryStore>;
 
 /// A refusal that asks for another token.
 fn invalid_token() -> Reply {

@@ -5,17 +5,18 @@ use core::future::poll_fn;
 use core::pin::{Pin, pin};
 use core::task::Poll;
 use core::time::Duration;
-use std::sync::Arc;
-use std::time::UNIX_EPOCH;
+use std::sync::{Arc, LazyLock};
+use std::time::{Instant, UNIX_EPOCH};
 
 use bytes::Bytes;
 use http::{Request, Response};
-use oauth2_proto::agent::Host;
-use oauth2_proto::{Body, Lost, Timestamp};
+use oauth2_proto::agent::{Deadline, Host};
+use oauth2_proto::{Body, Lost, Moment, Timestamp};
 use tokio::task::JoinSet;
 use tokio::time::{Sleep, sleep, timeout};
 
 use crate::BuildError;
+use crate::trace::{Http, failed, timed_out};
 
 /// Sends token requests with reqwest; a [`Host`] for an [`Agent`](oauth2_proto::agent::Agent).
 ///
@@ -75,6 +76,7 @@ impl ReqwestHost {
             if let Some(Observer(observer)) = &self.observer {
                 observer(&error);
             }
+            failed(&error);
             // Without a request that can be built, or a connection that stands, nothing has left.
             if error.is_builder() || error.is_connect() { Lost::Unsent } else { Lost::Unanswered }
         })
@@ -104,13 +106,14 @@ impl Host for ReqwestHost {
     type Sending = Pin<Box<dyn Future<Output = Result<Response<Vec<u8>>, Lost>> + Send>>;
     type Sleeping = Sleep;
 
-    fn send(&self, request: Request<Body>, deadline: Timestamp) -> Self::Sending {
-        let host = self.clone();
+    fn send(&self, request: Request<Body>, time_out: Duration) -> Self::Sending {
+        let deadline = Deadline::new(time_out, now());
+        let (host, http) = (self.clone(), Http::begins(&request));
         Box::pin(async move {
             // A task of its own, which ends with this future: an agent polls nothing while nobody
             // waits for it, and the deadline holds nevertheless.
             let mut exchange = JoinSet::new();
-            exchange.spawn(by(deadline, host.exchange(request)));
+            exchange.spawn(http.within(by(deadline, host.exchange(request))));
             match exchange.join_next().await {
                 Some(Ok(outcome)) => outcome,
                 // It panicked, or the runtime is shutting down.
@@ -119,12 +122,12 @@ impl Host for ReqwestHost {
         })
     }
 
-    fn sleep_until(&self, at: Timestamp) -> Self::Sleeping {
-        sleep(time_to(at))
+    fn sleep(&self, pause: Duration) -> Self::Sleeping {
+        sleep(pause)
     }
 
-    fn now(&self) -> Timestamp {
-        Timestamp::from_unix(UNIX_EPOCH.elapsed().unwrap_or_default())
+    fn now(&self) -> Moment {
+        now()
     }
 }
 
@@ -135,23 +138,28 @@ impl fmt::Debug for ReqwestHost {
     }
 }
 
-/// Gives an exchange up at its deadline, by the clock on the wall: a timer stands still while the
-/// machine sleeps. Once the deadline is over, not another byte is sent.
+/// Gives an exchange up at its deadline, by both clocks: a timer stands still while the machine
+/// sleeps. Once the deadline is over, not another byte is sent.
 async fn by<T>(
-    deadline: Timestamp,
+    deadline: Deadline,
     exchange: impl Future<Output = Result<T, Lost>>,
 ) -> Result<T, Lost> {
-    if time_to(deadline).is_zero() {
+    if deadline.left(now()).is_zero() {
+        timed_out();
         return Err(Lost::Unsent);
     }
     let mut exchange = pin!(exchange);
     loop {
-        let left = time_to(deadline);
+        let left = deadline.left(now());
         if left.is_zero() {
+            timed_out();
             return Err(Lost::Unanswered);
         }
-        let until_deadline = poll_fn(|context| match time_to(deadline).is_zero() {
-            true => Poll::Ready(Err(Lost::Unanswered)),
+        let until_deadline = poll_fn(|context| match deadline.left(now()).is_zero() {
+            true => {
+                timed_out();
+                Poll::Ready(Err(Lost::Unanswered))
+            }
             false => exchange.as_mut().poll(context),
         });
         if let Ok(outcome) = timeout(left.min(LOOK_AGAIN), until_deadline).await {
@@ -163,8 +171,8 @@ async fn by<T>(
 /// How often the clock on the wall is looked at.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
-/// How long it is until a moment, exactly: rounded to seconds, a request could outlive its deadline.
-fn time_to(at: Timestamp) -> Duration {
-    let now = UNIX_EPOCH.elapsed().unwrap_or_default();
-    Duration::from_secs(at.unix_seconds()).saturating_sub(now)
+fn now() -> Moment {
+    static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+    let start = *START;
+    Moment::new(Timestamp::from_unix(UNIX_EPOCH.elapsed().unwrap_or_default()), start.elapsed())
 }

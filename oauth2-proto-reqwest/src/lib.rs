@@ -23,16 +23,17 @@
 //!
 //! // A person logs in, in the browser.
 //! let listener = LoopbackListener::bind("/callback").await?;
+//! let now = || host.now().time();
 //! let (url, pending) =
-//!     client.authorize(listener.redirect_uri()).begin(&mut rand::rng(), host.now())?;
+//!     client.authorize(listener.redirect_uri()).begin(&mut rand::rng(), now())?;
 //! println!("Log in at {url}");
-//! let left = pending.deadline().since(host.now());
+//! let left = pending.deadline().since(now());
 //! let code = listener
-//!     .accept(left, |url| pending.accept(&client, Callback::url(url), host.now()).into())
+//!     .accept(left, |url| pending.accept(&client, Callback::url(url), now()).into())
 //!     .await??;
-//! let (request, awaiting) = code.redeem(&client, host.now())?;
-//! let response = host.send(request, awaiting.deadline()).await?;
-//! let login = awaiting.receive(&client, &response, host.now())?;
+//! let (request, awaiting) = code.redeem(&client, now())?;
+//! let response = host.send(request, awaiting.deadline().since(now())).await?;
+//! let login = awaiting.receive(&client, &response, now())?;
 //!
 //! // From here on, the agent keeps a good token.
 //! let agent = Agent::new(client, host, &mut Seed::new(&mut rand::rng())?, login)?
@@ -56,6 +57,8 @@
 //!
 //! - `loopback` (on unless turned off): the module of that name.
 //! - `rustls-no-provider`: see above.
+//! - `tracing`: spans and events of what is done, here and in the core, with no secret in any field:
+//!   [the list](oauth2_proto::agent).
 //!
 //! This crate is for native programs on tokio: on wasm, the browser decides about redirects and
 //! time-outs. There, implement [`Host`](oauth2_proto::agent::Host) over `fetch`.
@@ -65,6 +68,7 @@ mod host;
 #[cfg(feature = "loopback")]
 pub mod loopback;
 mod protected;
+mod trace;
 
 pub use error::{BuildError, CallError};
 pub use host::ReqwestHost;

@@ -60,11 +60,11 @@ const GONE: [ErrorKind; 2] = [ErrorKind::ConnectionAborted, ErrorKind::Connectio
 /// ) -> Result<Code, Box<dyn std::error::Error>> {
 ///     let listener = LoopbackListener::bind("/callback").await?;
 ///     let (url, pending) =
-///         client.authorize(listener.redirect_uri()).begin(&mut rand::rng(), host.now())?;
+///         client.authorize(listener.redirect_uri()).begin(&mut rand::rng(), host.now().time())?;
 ///     println!("Log in at {url}");
 ///
 ///     // The first `?` is for the listener's own failures, the second for the login's.
-///     let accept = |url: &str| pending.accept(client, Callback::url(url), host.now()).into();
+///     let accept = |url: &str| pending.accept(client, Callback::url(url), host.now().time()).into();
 ///     Ok(listener.accept(Duration::from_secs(300), accept).await??)
 /// }
 /// ```

@@ -3,9 +3,10 @@
 use core::fmt;
 
 use http::Request;
-use oauth2_proto::Generation;
 use oauth2_proto::agent::{Agent, Host, MemoryStore, Store};
+use oauth2_proto::{Error, Generation, Misuse};
 
+use crate::trace::Call;
 use crate::{BuildError, CallError, ReqwestHost};
 
 /// Calls protected resources with the token of an [`Agent`].
@@ -59,26 +60,43 @@ impl<H: Host, S: Store> Protected<H, S> {
     pub async fn execute(&self, request: reqwest::Request) -> Result<reqwest::Response, CallError> {
         let mut first = request;
         let second = first.try_clone();
-        let generation = self.attach(&mut first).await?;
+        let call = Call::of(first.url());
+        let generation = self.attach(&mut first, &call).await?;
+        call.attached(generation);
         let answer = self.client.execute(first).await?;
         let rejected = self.agent.should_retry(generation, answer.status(), answer.headers());
         match second {
             Some(mut second) if rejected => {
                 drop(answer);
-                self.attach(&mut second).await?;
+                call.repeated(self.attach(&mut second, &call).await?);
                 Ok(self.client.execute(second).await?)
             }
-            Some(_) | None => Ok(answer),
+            Some(_) | None => {
+                if rejected {
+                    call.not_repeated(generation);
+                }
+                Ok(answer)
+            }
         }
     }
 
     /// Has the agent authorize a request to the same URI, and takes over what it added.
-    async fn attach(&self, request: &mut reqwest::Request) -> Result<Generation, CallError> {
+    async fn attach(
+        &self,
+        request: &mut reqwest::Request,
+        call: &Call,
+    ) -> Result<Generation, CallError> {
         let mut bare = Request::new(());
         *bare.method_mut() = request.method().clone();
         // A URL that is no URI stays `/`, which is of no origin.
         *bare.uri_mut() = request.url().as_str().parse().unwrap_or_default();
-        let generation = self.agent.attach(&mut bare).await?;
+        let generation = self.agent.attach(&mut bare).await.inspect_err(|error| {
+            if *error == Error::Misuse(Misuse::Origin) {
+                call.is_refused();
+            } else {
+                call.has_no_token(error);
+            }
+        })?;
         for (name, value) in bare.headers() {
             request.headers_mut().insert(name, value.clone());
         }

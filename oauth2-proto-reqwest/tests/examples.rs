@@ -2,26 +2,24 @@
 #![expect(clippy::panic, clippy::unwrap_used, reason = "helpers of tests fail like tests")]
 
 #[path = "../examples/login/server.rs"]
+#[expect(dead_code, reason = "it can do more than is needed here")]
 mod server;
-#[path = "../examples/login/store.rs"]
-mod store;
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::Mutex;
 
-use oauth2_proto::agent::Store;
-use oauth2_proto::{Client, Server, State, Swapped, Unknown};
+use oauth2_proto::agent::{Record, Store};
+use oauth2_proto::{Swapped, Version};
 use oauth2_proto_reqwest::reqwest;
+use oauth2_proto_stores::FileStore;
 use rcgen::generate_simple_self_signed;
 use serde_json::Value;
 use server::{
     AuthorizationServer, CONFIDENTIAL_CLIENT, CONFIDENTIAL_SECRET, PUBLIC_CLIENT, Settings,
 };
-use store::FileStore;
 use tempfile::TempDir;
 
 /// An example's binary, beside this one. `cargo test` builds it, unless told to build this test
@@ -43,6 +41,9 @@ fn example(name: &str) -> Command {
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }
+
+/// Under which the example keeps its login.
+const KEY: &str = "login";
 
 /// A directory of its own, and an authorization server.
 struct World {
@@ -82,6 +83,15 @@ impl World {
         let mut command = self.login(client_id);
         command.arg("--auto-consent").arg("--store").arg(self.path("login.json"));
         command
+    }
+
+    fn store(&self) -> FileStore {
+        FileStore::open(self.path("login.json")).unwrap()
+    }
+
+    async fn stored_login(&self) -> (Version, Value) {
+        let (version, record) = self.store().load(KEY).await.unwrap().unwrap();
+        (version, serde_json::from_slice(record.as_bytes()).unwrap())
     }
 
     /// What lies in the directory, but for the certificate.
@@ -199,7 +209,7 @@ async fn a_stored_login_is_used_again() {
     assert!(!second.contains("authorization URL"));
     assert_eq!(world.server.token_requests(), 3);
 
-    let stored = serde_json::from_slice(&fs::read(world.path("login.json")).unwrap()).unwrap();
+    let (_, stored) = world.stored_login().await;
     let mut secrets = Vec::new();
     members(&stored, "access_token", &mut secrets);
     members(&stored, "RefreshToken", &mut secrets);
@@ -211,14 +221,15 @@ async fn a_stored_login_is_used_again() {
 async fn a_stored_login_that_has_expired_is_refreshed() {
     let world = World::new().await;
     printed(world.stored(PUBLIC_CLIENT)).await;
-    let file = world.path("login.json");
-    let mut stored: Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
-    let login = stored.pointer_mut("/login/login/V1/Authorized/tokens").unwrap();
+    let (version, mut stored) = world.stored_login().await;
+    let login = stored.pointer_mut("/V1/Authorized/tokens").unwrap();
     for moment in ["sent_at", "refresh_at", "expires_at"] {
         assert!(login[moment].is_u64());
         login[moment] = 1.into();
     }
-    fs::write(&file, stored.to_string()).unwrap();
+    let record = Some(Record::new(stored.to_string()));
+    let swapped = world.store().swap(KEY, Some(version), record).await.unwrap();
+    assert!(matches!(swapped, Swapped::Stored(_)));
 
     let text = printed(world.stored(PUBLIC_CLIENT)).await;
     assert_in_order(&text, &["1. There is a login already", "expires in: 3", "alice", "alice"]);
@@ -226,43 +237,16 @@ async fn a_stored_login_that_has_expired_is_refreshed() {
     assert_eq!(world.server.token_requests(), 4);
 }
 
-#[cfg(unix)]
-#[tokio::test(flavor = "multi_thread")]
-async fn the_file_is_for_its_owner_only() {
-    use std::os::unix::fs::PermissionsExt;
-
-    let world = World::new().await;
-    let file = world.path("login.json");
-    printed(world.stored(PUBLIC_CLIENT)).await;
-    for path in [&file, &world.path("login.json.lock")] {
-        assert_eq!(fs::metadata(path).unwrap().permissions().mode() & 0o777, 0o600);
-    }
-
-    for mode in [0o644, 0o640, 0o602] {
-        fs::set_permissions(&file, fs::Permissions::from_mode(mode)).unwrap();
-        let before = fs::read(&file).unwrap();
-        let complaint = complaint(world.stored(PUBLIC_CLIENT)).await;
-        assert!(complaint.contains("others may read or change this file"), "{complaint}");
-        assert_eq!(fs::read(&file).unwrap(), before);
-    }
-    assert_eq!(world.server.token_requests(), 2);
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_that_holds_no_login_is_refused() {
     let world = World::new().await;
     let file = world.path("login.json");
-    let mut options = fs::OpenOptions::new();
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    drop(options.write(true).create_new(true).open(&file).unwrap());
-    for content in ["", "{", "[]", "a diary", r#"{"login":{"epoch":1}}"#] {
-        fs::write(&file, content).unwrap();
-        let complaint = complaint(world.stored(PUBLIC_CLIENT)).await;
-        assert!(complaint.contains("this is not a file of logins"), "{complaint}");
-        assert_eq!(fs::read_to_string(&file).unwrap(), content);
-    }
-    assert_eq!(world.server.token_requests(), 0);
+    printed(world.stored(PUBLIC_CLIENT)).await;
+    fs::write(&file, "a diary").unwrap();
+    let complaint = complaint(world.stored(PUBLIC_CLIENT)).await;
+    assert!(complaint.contains("this is not a file of logins"), "{complaint}");
+    assert_eq!(fs::read_to_string(&file).unwrap(), "a diary");
+    assert_eq!(world.server.token_requests(), 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -337,76 +321,6 @@ async fn ctrl_c_leaves_nothing_half_written() {
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     assert_eq!(String::from_utf8(output.stderr).unwrap(), "Error: interrupted\n");
     assert_eq!(world.files(), [""; 0]);
-}
-
-/// A login that has ended, for stores that do not care.
-fn state() -> State {
-    let client = Client::new("app", Server::token_only("https://as.example/token").unwrap());
-    client.client_credentials().ready(&mut rand::rng()).unwrap().into()
-}
-
-fn open(directory: &Path) -> FileStore {
-    FileStore::open(&directory.join("logins")).unwrap()
-}
-
-#[tokio::test]
-async fn the_store_compares_before_it_swaps() {
-    let directory = tempfile::tempdir().unwrap();
-    // As two processes.
-    let (one, two) = (open(directory.path()), open(directory.path()));
-    assert!(one.load("a").await.unwrap().is_none());
-    let Swapped::Stored(first) = one.swap("a", None, Some(&state())).await.unwrap() else {
-        panic!("there is nothing to conflict with");
-    };
-    assert_eq!(two.swap("a", None, Some(&state())).await.unwrap(), Swapped::Conflict);
-    assert!(matches!(two.load("a").await.unwrap(), Some((version, _)) if version == first));
-    // Other keys are other logins.
-    assert!(two.load("b").await.unwrap().is_none());
-    assert!(matches!(two.swap("b", None, Some(&state())).await.unwrap(), Swapped::Stored(_)));
-
-    let Swapped::Stored(_) = two.swap("a", Some(first), Some(&state())).await.unwrap() else {
-        panic!("the version is the one that is stored");
-    };
-    assert_eq!(one.swap("a", Some(first), None).await.unwrap(), Swapped::Conflict);
-}
-
-#[tokio::test]
-async fn versions_never_come_back() {
-    let directory = tempfile::tempdir().unwrap();
-    let mut seen = BTreeSet::new();
-    for _ in 0..3 {
-        let store = open(directory.path());
-        for _ in 0..3 {
-            let Swapped::Stored(version) = store.swap("a", None, Some(&state())).await.unwrap()
-            else {
-                panic!("it has just been deleted");
-            };
-            assert!(seen.insert(version.number()));
-            let deleted = store.swap("a", Some(version), None).await.unwrap();
-            assert!(matches!(deleted, Swapped::Stored(_)));
-        }
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn of_many_who_swap_at_once_one_wins() {
-    let directory = tempfile::tempdir().unwrap();
-    let swaps: tokio::task::JoinSet<_> = (0..20)
-        .map(|_| {
-            let store = open(directory.path());
-            async move { store.swap("a", None, Some(&state())).await.unwrap() }
-        })
-        .collect();
-    let won = swaps.join_all().await.into_iter().filter(|won| *won != Swapped::Conflict);
-    assert_eq!(won.count(), 1);
-}
-
-#[tokio::test]
-async fn a_store_that_cannot_write_does_not_know() {
-    let directory = tempfile::tempdir().unwrap();
-    let store = open(directory.path());
-    directory.close().unwrap();
-    assert_eq!(store.swap("a", None, Some(&state())).await.unwrap_err(), Unknown);
 }
 
 #[test]

@@ -27,7 +27,7 @@ pub use client::{
     Client, ClientRegistration, ClientRequest, Deregistering, Dialect, Hook, Introspection,
     Management, Managing, RegisteredClient, Registering, RequestKind, Server,
 };
-pub use coordinator::{Ask, Coordinator, Effect, Given, Swapped, Unknown, Version};
+pub use coordinator::{Ask, Coordinator, Effect, Given, Purpose, Swapped, Unknown, Version};
 pub use error::{
     Denied, Diagnostics, Error, Expired, Forged, Malformed, Mismatch, Misuse, Outage, Problem,
     Reason, UnacceptedOrigin, Unavailable, UnusableUrl,
@@ -41,7 +41,8 @@ pub use machine::{
 };
 pub use session::{Challenged, Lost, Received, Session, Step, Ticket};
 pub use value::{
-    AccessToken, Body, Generation, LearntUrl, LoginId, Origins, Scope, Secret, Seed, Timestamp,
+    AccessToken, Body, Generation, LearntUrl, LoginId, Moment, Origins, Scope, Secret, Seed,
+    Timestamp,
 };
 pub use wire::{Callback, Challenge, ResourceMetadata, ServerMetadata};
 
@@ -65,6 +66,12 @@ pub mod guide {
 
     #[doc = include_str!("../docs/servers.md")]
     pub mod servers {}
+
+    #[doc = include_str!("../docs/sharing.md")]
+    pub mod sharing {}
+
+    #[doc = include_str!("../docs/tracing.md")]
+    pub mod tracing {}
 }
 
 #[cfg(doctest)]

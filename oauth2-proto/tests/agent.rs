@@ -9,7 +9,7 @@ use core::sync::atomic::{AtomicBool, Ordering};
 use core::task::{Context, Poll, Waker};
 use core::time::Duration;
 use std::rc::Rc;
-use std::sync::{Arc, Mutex, mpsc};
+use std::sync::{Arc, Mutex, OnceLock, mpsc};
 use std::task::Wake;
 
 use agent_support::{
@@ -17,10 +17,12 @@ use agent_support::{
     pause, run, seed, stored, take,
 };
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
-use oauth2_proto::agent::{Agent, Change, Host, MemoryStore, Origins, Store};
+use oauth2_proto::agent::{
+    Agent, Change, Deadline, Host, MemoryStore, Origins, Record, Rest, Store,
+};
 use oauth2_proto::{
-    AccessToken, Body, Challenge, Challenged, Error, Expired, Lost, Misuse, Outage, Reason, Seed,
-    State, Timestamp,
+    AccessToken, Body, Challenge, Challenged, Error, Expired, Lost, Misuse, Moment, Outage, Reason,
+    Seed, State, Timestamp,
 };
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -321,6 +323,100 @@ mod callers_that_go_away {
         assert_eq!(Arc::strong_count(&quiet), 1);
     }
 
+    #[test]
+    fn those_that_got_an_answer_leave_no_waker_behind_either() {
+        struct Quiet;
+        impl Wake for Quiet {
+            fn wake(self: Arc<Self>) {}
+        }
+        let world = World::new();
+        let store = world.store();
+        let (other, agent) = (world.open(store.clone()), world.open(store));
+        world.pass(LIFETIME);
+        world.hold_answers(true);
+        let mut executor = Executor::new(world.clone());
+        executor.spawn(token(other));
+        executor.settle();
+        // It waits for the lease of another process.
+        let agent = agent.with_patience(Duration::from_secs(1));
+        let quiet = Arc::new(Quiet);
+        let waker = Waker::from(Arc::clone(&quiet));
+        let mut caller = Box::pin(agent.token());
+        let mut context = Context::from_waker(&waker);
+        let asked = loop {
+            match caller.as_mut().poll(&mut context) {
+                Poll::Ready(asked) => break asked,
+                Poll::Pending => assert!(world.pass_to_next()),
+            }
+        };
+        assert_eq!(outage(&asked), Some(Outage::Waiting), "{asked:?}");
+        drop((caller, waker));
+        assert_eq!(Arc::strong_count(&quiet), 1);
+    }
+
+    type Rests<S> = Arc<Mutex<Vec<Rest<World, S>>>>;
+
+    /// An agent over an empty store, and the tasks that it wants to be run.
+    fn with_rests(world: &World) -> (Agent<World, Faulty>, Rests<Faulty>, MemoryStore) {
+        let (store, rests) = (MemoryStore::new(), Rests::default());
+        let spawned = Arc::clone(&rests);
+        let agent = world.open(Faulty::new(store.clone()));
+        let agent = agent.with_spawn(move |rest| spawned.lock().unwrap().push(rest));
+        (agent, rests, store)
+    }
+
+    /// Runs the tasks, also those that others want to be run meanwhile.
+    fn run_rests(world: &World, rests: &Rests<Faulty>) {
+        loop {
+            let next = rests.lock().unwrap().pop();
+            let Some(rest) = next else { return };
+            run(world, rest);
+        }
+    }
+
+    #[test]
+    fn one_that_logs_in_leaves_the_new_login_to_a_task() {
+        for moments in 1..20 {
+            for others in [0, 1] {
+                let world = World::new();
+                let (agent, rests, store) = with_rests(&world);
+                let mut executor = Executor::new(world.clone());
+                // Whoever is here first loads what is stored.
+                (0..others).for_each(|_| drop(executor.spawn(token(agent.clone()))));
+                (0..others).for_each(|nth| executor.poll(nth));
+                let login = world.login();
+                executor.spawn(async move { agent.log_in(login).await });
+                (0..moments).for_each(|_| executor.poll(others));
+                (0..=others).for_each(|nth| executor.cancel(nth));
+                run_rests(&world, &rests);
+                let saved = block_on(store.load("login")).unwrap();
+                assert!(saved.is_some(), "after {moments} polls, with {others} others");
+            }
+        }
+    }
+
+    #[test]
+    fn one_that_signs_out_has_ended_the_login_everywhere_or_nowhere() {
+        for moments in 1..20 {
+            let world = World::new();
+            let (agent, rests, store) = with_rests(&world);
+            let (login, logging_in) = (world.login(), agent.clone());
+            run(&world, async move { logging_in.log_in(login).await }).unwrap();
+            run_rests(&world, &rests);
+            let mut executor = Executor::new(world.clone());
+            let signing_out = agent.clone();
+            executor.spawn(async move { signing_out.sign_out().await });
+            (0..moments).for_each(|_| executor.poll(0));
+            executor.cancel(0);
+            let ended = agent.with_state(|state| matches!(state, Some(State::Unauthorized(_))));
+            drop(agent);
+            run_rests(&world, &rests);
+            let stored = matches!(stored(&store), State::Unauthorized(_));
+            let revoked = !world.revoked().is_empty();
+            assert_eq!((stored, revoked), (ended, ended), "after {moments} polls");
+        }
+    }
+
     /// A host that has something else happen while its exchange is being polled.
     struct Meanwhile {
         world: World,
@@ -333,8 +429,8 @@ mod callers_that_go_away {
         type Sending = Pin<Box<dyn Future<Output = Result<Response<Vec<u8>>, Lost>> + Send>>;
         type Sleeping = <World as Host>::Sleeping;
 
-        fn send(&self, request: Request<Body>, deadline: Timestamp) -> Self::Sending {
-            let mut sending = self.world.send(request, deadline);
+        fn send(&self, request: Request<Body>, time_out: Duration) -> Self::Sending {
+            let mut sending = self.world.send(request, time_out);
             let happens = Arc::clone(&self.happens);
             Box::pin(core::future::poll_fn(move |context| {
                 if let Some(happens) = happens.lock().unwrap().take() {
@@ -347,11 +443,11 @@ mod callers_that_go_away {
             }))
         }
 
-        fn sleep_until(&self, at: Timestamp) -> Self::Sleeping {
-            self.world.sleep_until(at)
+        fn sleep(&self, pause: Duration) -> Self::Sleeping {
+            self.world.sleep(pause)
         }
 
-        fn now(&self) -> Timestamp {
+        fn now(&self) -> Moment {
             self.world.now()
         }
     }
@@ -575,7 +671,7 @@ mod stores {
     #[test]
     fn one_that_hangs_does_not_outlast_a_callers_patience() {
         let (world, store, agent) = world();
-        store.faults([Fault::Hangs]);
+        store.faults([Fault::Hangs; 50]);
         let mut executor = Executor::new(world.clone());
         let callers: Vec<_> = (0..3).map(|_| executor.spawn(token(agent.clone()))).collect();
         executor.run();
@@ -584,6 +680,14 @@ mod stores {
         }
         assert!(world.seconds() >= PATIENCE.as_secs());
         assert!(world.seconds() <= PATIENCE.as_secs() + 2);
+    }
+
+    #[test]
+    fn one_that_hangs_once_is_asked_again_after_fifteen_seconds() {
+        let (world, store, agent) = world();
+        store.faults([Fault::Hangs]);
+        assert_eq!(number(&run(&world, token(agent))), 0);
+        assert!((15..=17).contains(&world.seconds()), "{}", world.seconds());
     }
 
     #[test]
@@ -603,7 +707,7 @@ mod stores {
     #[test]
     fn a_conflict_adopts_what_another_process_has_stored() {
         let (world, store, agent) = world();
-        let other = world.open(Arc::clone(&store.store));
+        let other = world.open(store.store.clone());
         assert_eq!(number(&run(&world, token(agent.clone()))), 0);
         let refreshed = run(&world, async move { other.refresh().await });
         assert_eq!(number(&refreshed), 1);
@@ -624,9 +728,34 @@ mod stores {
     }
 
     #[test]
+    fn one_whose_record_cannot_be_read_has_no_login_until_somebody_logs_in() {
+        for damaged in ["", "sealed", r#"{"version":99}"#] {
+            let (world, store) = (World::new(), MemoryStore::new());
+            let record = Record::new(damaged);
+            assert!(block_on(store.swap("login", None, Some(record.clone()))).is_ok());
+            let agent = world.open(store.clone());
+            let stored_login = Err(Error::Misuse(Misuse::StoredLogin));
+            for _ in 0..3 {
+                let asked = run(&world, token(agent.clone()));
+                assert_eq!(asked.map(drop), stored_login);
+                world.pass(1);
+            }
+            let (settling, signing_out) = (agent.clone(), agent.clone());
+            assert_eq!(run(&world, async move { settling.settle().await }), stored_login);
+            assert_eq!(run(&world, async move { signing_out.sign_out().await }), stored_login);
+            let (_, left) = block_on(store.load("login")).unwrap().unwrap();
+            assert_eq!(left, record, "nothing but a new login replaces it");
+            let (login, logging_in) = (world.login(), agent.clone());
+            run(&world, async move { logging_in.log_in(login).await }).unwrap();
+            assert_eq!(number(&run(&world, token(agent))), 0);
+            assert!(matches!(stored(&store), State::Authorized(_)));
+        }
+    }
+
+    #[test]
     fn an_empty_one_has_no_login_until_somebody_logs_in() {
         let world = World::new();
-        let agent = world.open(Arc::new(MemoryStore::new()));
+        let agent = world.open(MemoryStore::new());
         let asked = run(&world, token(agent.clone()));
         assert_eq!(ended(&asked), Some(&Reason::NotStarted));
         assert!(asked.unwrap_err().needs_login());
@@ -678,6 +807,37 @@ mod patience {
     }
 
     #[test]
+    fn is_not_cut_short_when_somebody_sets_the_clock() {
+        let (world, agent) = expired();
+        world.fates([Fate::Hangs]);
+        let mut executor = Executor::new(world.clone());
+        let caller = executor.spawn(token(agent));
+        executor.settle();
+        world.set_forward(3600);
+        executor.run();
+        assert_eq!(number(&take(&caller)), 1);
+    }
+
+    #[test]
+    fn outlasts_the_lease_of_a_process_that_is_gone() {
+        let world = World::new();
+        let store = world.store();
+        let (gone, agent) = (world.open(store.clone()), world.open(store));
+        world.pass(LIFETIME);
+        world.fates([Fate::Hangs]);
+        let mut executor = Executor::new(world.clone());
+        executor.spawn(token(gone.clone()));
+        executor.settle();
+        executor.cancel(0);
+        drop(gone);
+        let begun = world.seconds();
+        assert_eq!(number(&run(&world, token(agent))), 1);
+        let waited = world.seconds() - begun;
+        assert!((35..37).contains(&waited), "{waited} s, not a lease and its margin");
+        assert!(waited < PATIENCE.as_secs());
+    }
+
+    #[test]
     fn outlasts_a_server_that_is_down_for_a_moment() {
         let (world, agent) = expired();
         world.fates([Fate::Unsent, Fate::Unavailable, Fate::Unsent]);
@@ -708,6 +868,20 @@ mod patience {
 }
 
 #[test]
+fn what_nobody_shares_is_taken_over_as_soon_as_its_time_stamp_says_so() {
+    let world = World::new();
+    world.pass(LIFETIME);
+    let now = world.now().time();
+    let (_, refreshing) = world.login().refresh(&world.client(), now).unwrap();
+    // The program is started anew.
+    world.pass(LIFETIME);
+    let agent = Agent::new(world.client(), world.clone(), &mut seed(), refreshing).unwrap();
+    let begun = world.seconds();
+    assert_eq!(number(&run(&world, token(agent))), 1);
+    assert_eq!(world.seconds(), begun);
+}
+
+#[test]
 fn an_answer_that_was_lost_ends_the_login_and_says_so() {
     let (world, agent) = expired();
     world.fates([Fate::AnswerLost]);
@@ -729,7 +903,7 @@ mod signing_out {
     fn revokes_the_tokens_and_ends_the_login() {
         let world = World::new();
         let store = world.store();
-        let agent = world.open(Arc::clone(&store));
+        let agent = world.open(store.clone());
         run(&world, sign_out(agent.clone())).unwrap();
         assert_eq!(world.revoked(), ["refresh-0", "access-0"]);
         assert!(matches!(
@@ -761,7 +935,7 @@ mod signing_out {
         for moments in 0..12 {
             let world = World::new();
             let store = world.store();
-            let agent = world.open(Faulty::new(Arc::clone(&store)));
+            let agent = world.open(Faulty::new(store.clone()));
             let mut executor = Executor::new(world.clone());
             executor.spawn(sign_out(agent.clone()));
             (0..moments).for_each(|_| executor.poll(0));
@@ -776,7 +950,7 @@ mod signing_out {
 fn logging_in_replaces_the_login_and_saves_it() {
     let world = World::new();
     let store = world.store();
-    let agent = world.open(Arc::clone(&store));
+    let agent = world.open(store.clone());
     let old = run(&world, token(agent.clone())).unwrap();
     let login = world.login();
     let new = login.login();
@@ -787,6 +961,118 @@ fn logging_in_replaces_the_login_and_saves_it() {
     assert_ne!(old.generation().login(), new);
     assert_eq!(stored(&store).login(), new);
     assert_eq!(agent.challenged(old.generation(), &invalid_token()), Challenged::Superseded);
+}
+
+mod deadlines {
+    use super::*;
+
+    const TIME_OUT: Duration = Duration::from_secs(25);
+
+    /// After so many milliseconds, with the time of day so many seconds later.
+    fn moment(elapsed: u64, time: i64) -> Moment {
+        let noon = Timestamp::from_unix_seconds(1_700_000_000);
+        let span = Duration::from_secs(time.unsigned_abs());
+        let time = if time < 0 { noon.before(span) } else { noon.after(span) };
+        Moment::new(time, Duration::from_secs(100) + Duration::from_millis(elapsed))
+    }
+
+    fn left(elapsed: u64, time: i64) -> u128 {
+        Deadline::new(TIME_OUT, moment(0, 0)).left(moment(elapsed, time)).as_millis()
+    }
+
+    #[test]
+    fn end_when_the_time_has_elapsed() {
+        assert_eq!(left(0, 0), 25_000);
+        assert_eq!(left(24_999, 24), 1);
+        assert_eq!(left(24_999, 25), 1, "the time of day is cut to whole seconds");
+        assert_eq!(left(25_000, 25), 0);
+        assert_eq!(left(90_000, 90), 0);
+    }
+
+    #[test]
+    fn are_not_put_off_by_a_clock_that_is_set_back() {
+        assert_eq!(left(10_000, -3600), 15_000);
+        assert_eq!(left(25_000, -3600), 0);
+    }
+
+    #[test]
+    fn end_while_a_machine_sleeps() {
+        // What has elapsed stands still; one second may be due to the cut of the time of day.
+        assert_eq!(left(0, 1), 25_000);
+        assert_eq!(left(0, 2), 23_000);
+        assert_eq!(left(0, 25), 0);
+        assert_eq!(left(0, 3600), 0);
+    }
+
+    /// A host that once, when it has read the clock, has another thread hold the agent's lock for a
+    /// minute.
+    struct Contended {
+        world: World,
+        store: MemoryStore,
+        reads: Mutex<u32>,
+        agent: Arc<OnceLock<Agent<Self, MemoryStore>>>,
+    }
+
+    impl Host for Contended {
+        type Sending = <World as Host>::Sending;
+        type Sleeping = <World as Host>::Sleeping;
+
+        fn send(&self, request: Request<Body>, time_out: Duration) -> Self::Sending {
+            let leased = if let State::Refreshing(leased) = stored(&self.store) {
+                leased.deadline()
+            } else {
+                Timestamp::from_unix_seconds(0)
+            };
+            assert!(self.world.now().time().after(time_out) <= leased);
+            self.world.send(request, time_out)
+        }
+
+        fn sleep(&self, pause: Duration) -> Self::Sleeping {
+            self.world.sleep(pause)
+        }
+
+        fn now(&self) -> Moment {
+            let now = self.world.now();
+            let is_last = {
+                let mut reads = self.reads.lock().unwrap();
+                *reads = reads.saturating_sub(1);
+                *reads == 1
+            };
+            if is_last {
+                let (locked, waiting) = mpsc::channel();
+                let (world, agent) = (self.world.clone(), self.agent.get().unwrap().clone());
+                std::thread::spawn(move || {
+                    agent.with_state(|_| {
+                        let _ = locked.send(());
+                        world.pass(60);
+                    });
+                });
+                // Where the clock is read under the lock, nobody else gets it.
+                let _ = waiting.recv_timeout(Duration::from_millis(50));
+            }
+            now
+        }
+    }
+
+    #[test]
+    fn of_requests_come_before_the_end_of_the_lease_however_long_ago_the_clock_was_read() {
+        for reads in 2..12 {
+            let world = World::new();
+            let store = world.store();
+            let (reads, login, agent) = (Mutex::new(reads), store.login("login"), Arc::default());
+            let host = Contended { world: world.clone(), store, reads, agent: Arc::clone(&agent) };
+            let contended = Agent::open(world.client(), host, &mut seed(), login);
+            assert!(agent.set(contended.clone()).is_ok());
+            world.pass(LIFETIME);
+            let contended = contended.with_patience(Duration::from_secs(600));
+            assert_eq!(number(&run(&world, token(contended))), 1);
+        }
+    }
+
+    #[test]
+    fn of_no_time_at_all_are_over() {
+        assert!(Deadline::new(Duration::ZERO, moment(0, 0)).left(moment(0, 0)).is_zero());
+    }
 }
 
 mod changes {
@@ -863,9 +1149,12 @@ mod changes {
     fn tell_that_a_token_which_nothing_renews_has_expired() {
         for reads_the_store in [false, true] {
             let world = World::new();
-            let store = Arc::new(MemoryStore::new());
+            let store = MemoryStore::new();
             let login = world.login_with("");
-            assert!(block_on(store.swap("login", None, Some(&login.into()))).is_ok());
+            assert!(
+                block_on(store.swap("login", None, Some(Record::of(&login.into()).unwrap())))
+                    .is_ok()
+            );
             let agent = world.open(store);
             // What was read within this second is not read again.
             world.pass(LIFETIME - u64::from(reads_the_store));
@@ -980,17 +1269,17 @@ mod executors {
         type Sending = Pin<Box<dyn Future<Output = Result<Response<Vec<u8>>, Lost>>>>;
         type Sleeping = Pin<Box<dyn Future<Output = ()>>>;
 
-        fn send(&self, request: Request<Body>, deadline: Timestamp) -> Self::Sending {
+        fn send(&self, request: Request<Body>, time_out: Duration) -> Self::Sending {
             let host = Rc::clone(&self.0);
-            Box::pin(async move { host.send(request, deadline).await })
+            Box::pin(async move { host.send(request, time_out).await })
         }
 
-        fn sleep_until(&self, at: Timestamp) -> Self::Sleeping {
+        fn sleep(&self, pause: Duration) -> Self::Sleeping {
             let host = Rc::clone(&self.0);
-            Box::pin(async move { host.sleep_until(at).await })
+            Box::pin(async move { host.sleep(pause).await })
         }
 
-        fn now(&self) -> Timestamp {
+        fn now(&self) -> Moment {
             self.0.now()
         }
     }
@@ -1228,8 +1517,8 @@ mod a_device_login {
     #[test]
     fn is_driven_by_whichever_process_lives() {
         let world = World::new();
-        let store = Arc::new(MemoryStore::new());
-        let first = world.open(Arc::clone(&store));
+        let store = MemoryStore::new();
+        let first = world.open(store.clone());
         let login = world.device_login();
         assert!(block_on(first.log_in(login)).is_ok());
         let second = world.open(store);

@@ -10,16 +10,17 @@
 #[expect(dead_code, reason = "other tests use the rest of it")]
 mod support;
 
+use core::time::Duration;
 use std::sync::Arc;
 
 use http::header::RETRY_AFTER;
 use http::{HeaderName, HeaderValue, Request};
 use oauth2_proto::{
-    Ask, Authorized, Callback, Client, Coordinator, Effect, Error, Given, Misuse, Outage, Reason,
-    Seed, State, Swapped, Timestamp, Unknown, Version,
+    Ask, Authorized, Callback, Client, Coordinator, Effect, Error, Given, Misuse, Moment, Outage,
+    Reason, Seed, State, Swapped, Unknown, Version,
 };
 use support::{
-    Counting, NOW, TOKENS, after, answer, authorized, client, form, other_client, parameter,
+    Counting, NOW, TOKENS, answer, authorized, client, form, moment, other_client, parameter,
     refreshing, rng, server, service,
 };
 
@@ -39,6 +40,9 @@ fn tokens(name: &str) -> String {
 fn json(state: impl Into<State>) -> String {
     serde_json::to_string(&state.into()).unwrap()
 }
+
+/// How long callers wait.
+const PATIENCE: Duration = Duration::from_secs(600);
 
 /// A login with an id of its own.
 fn login(client: &Client, name: &str) -> Authorized {
@@ -88,16 +92,16 @@ impl World {
     }
 }
 
-/// One process, with a clock that it waits by.
+/// One process, with clocks that it waits by.
 struct Process {
     coordinator: Coordinator,
-    now: Timestamp,
+    now: Moment,
 }
 
 impl Process {
     fn new(client: &Arc<Client>, first: u8) -> Self {
         let mut seed = Seed::new(&mut Counting(first)).unwrap();
-        Self { coordinator: Coordinator::new(Arc::clone(client), &mut seed), now: NOW }
+        Self { coordinator: Coordinator::new(Arc::clone(client), &mut seed), now: moment(0) }
     }
 
     /// Does what is to be done for a caller: the token, or nothing when all is settled. Stops
@@ -106,7 +110,7 @@ impl Process {
         for _ in 0..50 {
             match self.coordinator.poll(ask, self.now) {
                 Effect::Load => self.coordinator.loaded(Ok(world.load()), self.now),
-                Effect::Swap(expected, state) => {
+                Effect::Swap(expected, state, _) => {
                     let state = serde_json::to_string(state).unwrap();
                     let swapped = world.swap(expected, &state);
                     self.coordinator.swapped(swapped, self.now);
@@ -122,7 +126,10 @@ impl Process {
                     let fresh = tokens(&format!("fresh-{}", world.sent.len()));
                     self.coordinator.received(&answer(200, fresh), self.now);
                 }
-                Effect::Wait(until) => self.now = until,
+                Effect::Wait(pause) => {
+                    let elapsed = self.now.elapsed() + pause;
+                    self.now = Moment::new(NOW.after(elapsed), elapsed);
+                }
                 Effect::Give(Ok(Given::Token(token))) => return Some(Ok(token.expose().into())),
                 Effect::Give(Ok(Given::Settled)) => return Some(Ok(String::new())),
                 Effect::Give(Err(error)) => return Some(Err(error)),
@@ -133,17 +140,17 @@ impl Process {
     }
 
     fn settle(&mut self, world: &mut World) -> Option<Result<String, Error>> {
-        let ask = self.coordinator.settled(after(600));
+        let ask = self.coordinator.settled(PATIENCE, self.now);
         self.drive(&ask, world)
     }
 
     fn token(&mut self, world: &mut World) -> Option<Result<String, Error>> {
-        let ask = self.coordinator.token(after(600));
+        let ask = self.coordinator.token(PATIENCE, self.now);
         self.drive(&ask, world)
     }
 
     fn refresh(&mut self, world: &mut World) -> Option<Result<String, Error>> {
-        let ask = self.coordinator.refresh(after(600)).unwrap();
+        let ask = self.coordinator.refresh(PATIENCE, self.now).unwrap();
         self.drive(&ask, world)
     }
 }
@@ -195,7 +202,7 @@ fn a_sign_out_that_was_saved_unheard_does_not_end_the_next_login() {
     let (mut a, mut b) = (Process::new(&client, 1), Process::new(&client, 101));
     a.coordinator.log_in(login(&client, "1")).unwrap();
     a.settle(&mut world).unwrap().unwrap();
-    a.coordinator.sign_out(a.now);
+    a.coordinator.sign_out(a.now.time());
     world.unheard = true;
     assert_eq!(a.settle(&mut world), None);
     b.coordinator.log_in(login(&client, "2")).unwrap();
@@ -216,7 +223,7 @@ fn a_sign_out_after_a_reload_revokes_the_login_that_another_process_began() {
     a.coordinator.reload();
     a.settle(&mut world).unwrap().unwrap();
     world.sent.clear();
-    a.coordinator.sign_out(a.now);
+    a.coordinator.sign_out(a.now.time());
     a.settle(&mut world).unwrap().unwrap();
     assert_eq!(world.sent, ["refresh-2", "access-2"]);
     let State::Unauthorized(ended) = world.state() else { panic!("{:?}", world.stored) };
@@ -228,11 +235,11 @@ fn a_refresh_finds_the_login_that_another_process_has_begun_since_ones_own_ended
     let (client, mut world) = (revoking_client(), World::default());
     let (mut a, mut b) = (Process::new(&client, 1), Process::new(&client, 101));
     a.coordinator.log_in(login(&client, "1")).unwrap();
-    a.coordinator.sign_out(a.now);
+    a.coordinator.sign_out(a.now.time());
     a.settle(&mut world).unwrap().unwrap();
     b.coordinator.log_in(login(&client, "2")).unwrap();
     b.settle(&mut world).unwrap().unwrap();
-    a.now = after(10);
+    a.now = moment(10);
     let token = a.refresh(&mut world).unwrap().unwrap();
     assert!(token == "access-2" || token.starts_with("access-fresh"), "{token}");
 }
@@ -245,7 +252,7 @@ fn a_login_of_another_client_is_not_settled_nor_signed_out() {
     let mut a = Process::new(&Arc::new(client()), 1);
     let refused = Some(Err(Error::Misuse(Misuse::WrongClient)));
     assert_eq!(a.settle(&mut world), refused);
-    a.coordinator.sign_out(a.now);
+    a.coordinator.sign_out(a.now.time());
     assert_eq!(a.settle(&mut world), refused);
     assert_eq!(world.stored, before);
 }

@@ -707,6 +707,33 @@ fn a_forged_callback_does_not_stop_the_real_one() {
 }
 
 #[test]
+fn the_login_that_a_callback_answers_is_told_by_its_state() {
+    let client = client();
+    let rng = &mut support::Counting::default();
+    let mut login = || client.authorize(REDIRECT_URI).begin(rng, NOW).unwrap();
+    let ((url, one), (_, two)) = (login(), login());
+    let state = parameter(&url, "state");
+    // Whatever else the callback says, and wherever it came to: that is for `accept` to refuse.
+    for rest in ["code=c", "error=access_denied", "iss=https%3A%2F%2Fevil.example", ""] {
+        let url = format!("https://evil.example/?{rest}&st%61te={state}");
+        assert_eq!(one.is_answered_by(&client, Callback::url(&url)), Ok(true));
+        assert_eq!(two.is_answered_by(&client, Callback::url(&url)), Ok(false));
+    }
+    for query in ["code=c", "code=c&state=", &format!("state={state}A")] {
+        assert_eq!(one.is_answered_by(&client, Callback::query(query)), Ok(false));
+    }
+    let twice = format!("state={state}&state={state}");
+    assert_eq!(
+        one.is_answered_by(&client, Callback::query(&twice)),
+        Err(Error::Forged(Forged::DuplicateParameter("state")))
+    );
+    assert_eq!(
+        one.is_answered_by(&other_client(), Callback::query(&twice)),
+        Err(Error::Misuse(Misuse::WrongClient))
+    );
+}
+
+#[test]
 fn another_client_is_refused_before_the_callback_is_read() {
     let client = client();
     let (pending, query) = pending(&client);

@@ -7,6 +7,7 @@ mod support;
 
 use core::fmt;
 use core::sync::atomic::{AtomicBool, Ordering};
+use core::time::Duration;
 use std::sync::{Arc, Mutex};
 
 use base64::Engine;
@@ -14,10 +15,12 @@ use base64::engine::general_purpose::STANDARD;
 use http::Request;
 use oauth2_proto::{
     Ask, Authenticate, Authentication, Authorizing, Body, Client, ClientRequest, Coordinator,
-    Effect, Error, Failed, Misuse, Polled, Polling, Reason, Seed, Session, State, Step, Swapped,
-    Timestamp, Version,
+    Effect, Error, Failed, Misuse, Moment, Polled, Polling, Reason, Seed, Session, State, Step,
+    Swapped, Timestamp, Version,
 };
-use support::{Counting, NOW, TOKENS, after, answer, authorized, body, code, form, rng, server};
+use support::{
+    Counting, NOW, TOKENS, after, answer, authorized, body, code, form, moment, rng, server,
+};
 
 const DEVICE: &str = r#"{"device_code":"d","user_code":"u","verification_uri":"https://a.example/","expires_in":1800,"interval":5}"#;
 
@@ -307,10 +310,10 @@ fn a_session_backs_off_while_the_key_is_out_of_reach_and_says_why() {
         for pause in pauses {
             assert_eq!(waits(&mut session, now), pause);
             assert_eq!(session.obstacle(), Some(&out_of_reach()));
-            now = now.after(core::time::Duration::from_secs(pause - 1));
+            now = now.after(Duration::from_secs(pause - 1));
             assert_eq!(waits(&mut session, now), 1);
             assert_eq!(session.obstacle(), None, "nothing was tried");
-            now = now.after(core::time::Duration::from_secs(1));
+            now = now.after(Duration::from_secs(1));
         }
         set(&signer, false);
         assert!(matches!(session.step(now), Step::Send(..)));
@@ -356,7 +359,7 @@ fn a_request_of_which_nobody_heard_stays_in_doubt_while_the_key_is_out_of_reach(
 }
 
 /// What a caller of a coordinator over a store that works comes to.
-fn asked(coordinator: &mut Coordinator, ask: &Ask, now: Timestamp) -> Result<(), Error> {
+fn asked(coordinator: &mut Coordinator, ask: &Ask, now: Moment) -> Result<(), Error> {
     for number in 0..20 {
         match coordinator.poll(ask, now) {
             Effect::Load => coordinator.loaded(Ok(None), now),
@@ -365,7 +368,7 @@ fn asked(coordinator: &mut Coordinator, ask: &Ask, now: Timestamp) -> Result<(),
             }
             Effect::Send(..) => return Ok(()),
             Effect::Give(given) => return given.map(drop),
-            other @ (Effect::Wait(_) | Effect::Busy | _) => panic!("{other:?}"),
+            other @ (Effect::Wait(_) | Effect::Busy(_) | _) => panic!("{other:?}"),
         }
     }
     panic!("it goes in circles")
@@ -380,13 +383,13 @@ fn a_caller_of_a_coordinator_hears_that_the_key_is_out_of_reach() {
     coordinator.log_in(login).expect("no browser");
     set(&signer, true);
     // It has no patience: the next attempt is a second away.
-    let ask = coordinator.token(after(4000));
-    assert_eq!(asked(&mut coordinator, &ask, after(4000)), Err(out_of_reach()));
+    let ask = coordinator.token(Duration::ZERO, moment(4000));
+    assert_eq!(asked(&mut coordinator, &ask, moment(4000)), Err(out_of_reach()));
     let stored = json(coordinator.state().expect("a login"));
     assert!(stored.contains("\"failures\":1"), "the back-off is stored: {stored}");
     set(&signer, false);
-    let ask = coordinator.token(after(4001));
-    assert_eq!(asked(&mut coordinator, &ask, after(4001)), Ok(()));
+    let ask = coordinator.token(Duration::ZERO, moment(4001));
+    assert_eq!(asked(&mut coordinator, &ask, moment(4001)), Ok(()));
 }
 
 #[test]
@@ -397,9 +400,9 @@ fn a_header_field_that_cannot_be_is_a_callers_error_in_a_coordinator_too() {
     let seed = &mut Seed::new(&mut Counting(1)).expect("randomness");
     let mut coordinator = Coordinator::new(Arc::new(client), seed);
     coordinator.log_in(login).expect("no browser");
-    let ask = coordinator.token(after(30));
+    let ask = coordinator.token(Duration::from_secs(30), moment(0));
     let misuse = Error::Misuse(Misuse::Parameter("x y".into()));
-    assert_eq!(asked(&mut coordinator, &ask, NOW), Err(misuse));
+    assert_eq!(asked(&mut coordinator, &ask, moment(0)), Err(misuse));
 }
 
 // Basic, as others read it

@@ -16,13 +16,13 @@ use std::sync::Arc;
 use http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use http::{Request, Response};
 use oauth2_proto::{
-    Callback, Client, Denied, Diagnostics, Error, Expired, Failed, Forged, Malformed, Misuse,
-    Outage, Problem, Reason, Server, Session, State,
+    Callback, Client, Coordinator, Denied, Diagnostics, Effect, Error, Expired, Failed, Forged,
+    Malformed, Misuse, Outage, Problem, Reason, Seed, Server, Session, State, Version,
 };
 use proptest::prelude::*;
 use support::{
-    CODE, NOW, REDIRECT_URI, TOKENS, after, answer, authorized, begin, client, other_client,
-    parameter, pending, receive, redeem, refreshing, rng, server, service,
+    CODE, NOW, REDIRECT_URI, TOKENS, after, answer, authorized, begin, client, moment,
+    other_client, parameter, pending, receive, redeem, refreshing, rng, server, service,
 };
 
 /// What a login makes of this answer to its code.
@@ -525,6 +525,26 @@ fn another_clients_state_is_misuse() {
     assert_says(
         authorized(&client(), TOKENS).refresh(&other_client(), NOW).unwrap_err(),
         "wrong use of oauth2-proto: the state belongs to another client_id or authorization server",
+        Advice::Neither,
+    );
+}
+
+#[test]
+fn a_stored_login_that_cannot_be_read_is_misuse() {
+    let mut seed = Seed::new(&mut rng()).expect("randomness");
+    let mut coordinator = Coordinator::new(Arc::new(client()), &mut seed);
+    let ask = coordinator.token(Duration::ZERO, moment(0));
+    assert!(matches!(coordinator.poll(&ask, moment(0)), Effect::Load));
+    coordinator.unreadable(Version::new(1), moment(0));
+    let Effect::Give(Err(error)) = coordinator.poll(&ask, moment(0)) else {
+        panic!("there is no login")
+    };
+    assert_eq!(error, Error::Misuse(Misuse::StoredLogin));
+    assert_says(
+        error,
+        "wrong use of oauth2-proto: what is stored is no login that this program can read: it is \
+         sealed with another key, damaged, or of a newer version; read it with what wrote it, or \
+         replace it by a new login",
         Advice::Neither,
     );
 }

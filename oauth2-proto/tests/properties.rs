@@ -17,7 +17,8 @@ use std::sync::Arc;
 use http::{Request, Response};
 use oauth2_proto::{
     Authorizing, Body, Challenged, Coordinator, Effect, Error, Expired, Generation, Given, Lost,
-    Reason, Received, Seed, Session, State, Step, Swapped, Ticket, Timestamp, Version,
+    Moment, Purpose, Reason, Received, Seed, Session, State, Step, Swapped, Ticket, Timestamp,
+    Version,
 };
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
@@ -125,33 +126,37 @@ fn jumps() -> impl Strategy<Value = i64> {
     prop_oneof![-40..40_i64, -10_000..10_000_i64, Just(-100_000_000), Just(100_000_000)]
 }
 
-/// Two clocks: what everybody reads, and what really passes.
+/// Two clocks: the time of day, and what really passes.
 struct Clock {
     now: Timestamp,
-    elapsed: u64,
+    elapsed: Duration,
 }
 
 impl Clock {
     const fn new() -> Self {
-        Self { now: Timestamp::from_unix_seconds(START), elapsed: 0 }
+        Self { now: Timestamp::from_unix_seconds(START), elapsed: Duration::ZERO }
     }
 
-    fn pass(&mut self, seconds: u64) {
-        self.now = self.now.after(Duration::from_secs(seconds));
-        self.elapsed += seconds;
+    fn pass(&mut self, span: Duration) {
+        let before = self.elapsed.as_secs();
+        self.elapsed += span;
+        // The time of day is in whole seconds.
+        self.now = self.now.after(Duration::from_secs(self.elapsed.as_secs() - before));
     }
 
-    /// A clock that is set forward is like a machine that slept: time-outs have run out.
+    /// Somebody sets the time of day.
     fn jump(&mut self, seconds: i64) {
-        match u64::try_from(seconds) {
-            Ok(forward) => self.pass(forward),
-            Err(_) => self.now = self.now.before(Duration::from_secs(seconds.unsigned_abs())),
-        }
+        self.now = shifted(self.now, seconds);
     }
 
-    const fn servers(&self) -> Timestamp {
-        Timestamp::from_unix_seconds(START + self.elapsed)
+    fn servers(&self) -> Timestamp {
+        Timestamp::from_unix_seconds(START).after(self.elapsed)
     }
+}
+
+fn shifted(time: Timestamp, seconds: i64) -> Timestamp {
+    let span = Duration::from_secs(seconds.unsigned_abs());
+    if seconds < 0 { time.before(span) } else { time.after(span) }
 }
 
 /// What an answer says, read by other means than the crate's.
@@ -244,7 +249,7 @@ struct Flight {
     generation: u64,
     sent_at: Timestamp,
     /// When the host must have given it up, by the clock that nobody turns.
-    over_at: u64,
+    over_at: Duration,
     came: Option<Outcome>,
     done: bool,
 }
@@ -485,8 +490,13 @@ impl Play {
     fn happen(&mut self, event: &Event) {
         match event {
             Event::Step => self.step(),
-            Event::Pass(seconds) => self.clock.pass(*seconds),
-            Event::Jump(seconds) => self.clock.jump(*seconds),
+            Event::Pass(seconds) => self.clock.pass(Duration::from_secs(*seconds)),
+            // Where one process holds the login, a clock that is set forward is like a machine that
+            // slept: time-outs have run out.
+            Event::Jump(seconds) => match u64::try_from(*seconds) {
+                Ok(forward) => self.clock.pass(Duration::from_secs(forward)),
+                Err(_) => self.clock.jump(*seconds),
+            },
             Event::Arrive(back, fate) => {
                 if let Some(index) = self.flight(*back) {
                     self.arrive(index, *fate);
@@ -591,7 +601,7 @@ impl Play {
                     request,
                     generation: self.model.generation,
                     sent_at: now,
-                    over_at: self.clock.elapsed + timeout,
+                    over_at: self.clock.elapsed + Duration::from_secs(timeout),
                     came: None,
                     done: false,
                 });
@@ -806,7 +816,12 @@ enum Deed {
     /// A request that nobody waits for any more arrives after all.
     Orphan,
     Pass(u64),
+    /// Milliseconds.
+    Linger(u64),
+    /// Somebody sets the time of day of all.
     Jump(i64),
+    /// Somebody sets that of one process.
+    JumpAlone(usize, i64),
     Challenge(usize),
     SignOut(usize),
     Crash(usize),
@@ -854,11 +869,34 @@ fn deeds() -> impl Strategy<Value = Deed> {
         1 => Just(Deed::Ghost),
         1 => Just(Deed::Orphan),
         8 => spans().prop_map(Deed::Pass),
+        2 => (1..1000_u64).prop_map(Deed::Linger),
         1 => jumps().prop_map(Deed::Jump),
+        1 => (who(), jumps()).prop_map(|(who, seconds)| Deed::JumpAlone(who, seconds)),
         2 => who().prop_map(Deed::Challenge),
         1 => who().prop_map(Deed::SignOut),
         1 => who().prop_map(Deed::Crash),
         1 => Just(Deed::EndedByServer),
+    ]
+}
+
+/// What is left when everything works but the clocks, and whoever is slow.
+fn deeds_under_bad_clocks() -> impl Strategy<Value = Deed> {
+    let who = || 0..3_usize;
+    let fate = prop_oneof![
+        1 => Just(Fate::Served),
+        2 => Just(Fate::Turned(503, None)),
+        1 => Just(Fate::AnswerLost),
+    ];
+    prop_oneof![
+        8 => (who(), 0..60_u64).prop_map(|(who, span)| Deed::Poll(who, Wanted::Token(span))),
+        12 => (who(), 0..60_u64).prop_map(|(who, span)| Deed::Work(who, Wanted::Token(span))),
+        8 => who().prop_map(|who| Deed::Answer(who, Mood::Well)),
+        2 => (who(), fate).prop_map(|(who, fate)| Deed::Return(who, fate)),
+        8 => (1..40_u64).prop_map(Deed::Pass),
+        2 => (1..1000_u64).prop_map(Deed::Linger),
+        3 => jumps().prop_map(Deed::Jump),
+        3 => (who(), jumps()).prop_map(|(who, seconds)| Deed::JumpAlone(who, seconds)),
+        1 => who().prop_map(Deed::Crash),
     ]
 }
 
@@ -874,6 +912,12 @@ enum Doing {
 
 struct Peer {
     coordinator: Coordinator,
+    /// From when on it counts what has elapsed.
+    started: Duration,
+    /// By how much its time of day is ahead.
+    ahead: i64,
+    /// When it wanted to send what it took its last lease for, by its time of day.
+    leased_at: Timestamp,
     doing: Doing,
     /// The access tokens that were rejected in this process.
     rejected: BTreeSet<String>,
@@ -882,16 +926,20 @@ struct Peer {
     unsettled: bool,
 }
 
+impl Peer {
+    fn now(&self, clock: &Clock) -> Moment {
+        Moment::new(shifted(clock.now, self.ahead), clock.elapsed - self.started)
+    }
+}
+
 /// A request on the wire.
 struct Letter {
     request: Request<Body>,
     /// Which tokens it asks with: how many answers had brought some.
     generation: Option<u64>,
     sent_at: Timestamp,
-    over_at: u64,
-    /// The clock was set back, by more than processes may differ, shortly before it left: nobody
-    /// can tell from the time-stamp of its lease how long ago that was taken.
-    is_undated: bool,
+    /// When the host must have given it up, by the clock that nobody turns.
+    over_at: Duration,
     came: Option<Outcome>,
     /// Its outcome has been reported, or will never be.
     done: bool,
@@ -910,8 +958,6 @@ struct Fleet {
     expiries: BTreeMap<String, Option<Timestamp>>,
     /// The refresh tokens that some process has taken, and that may not be lost.
     learned: BTreeSet<String>,
-    /// When the clock was set back by more than the clocks of processes may differ.
-    set_back_at: Option<u64>,
     /// Something has gone wrong that excuses doubt.
     disturbed: bool,
     unreadable: u32,
@@ -944,7 +990,6 @@ impl Fleet {
             ghosts: Vec::new(),
             expiries: ["access-2", "access-3"].map(|token| (token.into(), expires_at)).into(),
             learned: BTreeSet::new(),
-            set_back_at: None,
             disturbed: false,
             unreadable: 0,
             errors: BTreeSet::new(),
@@ -959,16 +1004,19 @@ impl Fleet {
             fleet.learned.insert("refresh-2".into());
         }
         for _ in 0..peers {
-            let peer = fleet.peer();
+            let peer = fleet.peer(0);
             fleet.peers.push(peer);
         }
         fleet
     }
 
-    fn peer(&mut self) -> Peer {
+    fn peer(&mut self, ahead: i64) -> Peer {
         let Ok(mut seed) = Seed::new(&mut self.world.rng);
         Peer {
             coordinator: Coordinator::new(Arc::clone(&self.world.client), &mut seed),
+            started: self.clock.elapsed,
+            ahead,
+            leased_at: self.clock.now,
             doing: Doing::Nothing,
             rejected: BTreeSet::new(),
             used: None,
@@ -1024,22 +1072,24 @@ impl Fleet {
                 let leased = leased.is_some_and(|(_, text)| text.contains(r#""on_its_way":true"#));
                 let left = self.wire.iter().any(|letter| !letter.done);
                 self.disturbed |= (busy || (leased && !left)) && seconds >= 5;
-                self.clock.pass(seconds);
+                self.clock.pass(Duration::from_secs(seconds));
             }
+            Deed::Linger(milliseconds) => self.clock.pass(Duration::from_millis(milliseconds)),
             Deed::Jump(seconds) => {
                 self.disturbed = true;
-                // docs/machine.md: clocks may differ by a sixth of the lease.
-                if seconds < -5 {
-                    self.set_back_at = Some(self.clock.elapsed);
-                }
                 self.clock.jump(seconds);
+            }
+            Deed::JumpAlone(who, seconds) => {
+                self.disturbed = true;
+                let who = who % self.peers.len();
+                self.peers[who].ahead = self.peers[who].ahead.saturating_add(seconds);
             }
             Deed::Challenge(who) => self.challenge(who % self.peers.len()),
             Deed::SignOut(who) => {
                 let who = who % self.peers.len();
                 let peer = &mut self.peers[who];
                 self.given_up |= peer.coordinator.state().is_some();
-                peer.coordinator.sign_out(self.clock.now);
+                peer.coordinator.sign_out(peer.now(&self.clock).time());
             }
             Deed::Crash(who) => self.crash(who % self.peers.len()),
             Deed::EndedByServer => {
@@ -1053,40 +1103,43 @@ impl Fleet {
 
     /// Polls once. Says whether the store has something to do.
     fn poll(&mut self, who: usize, wanted: Wanted) -> Option<Result<String, Error>> {
-        let now = self.clock.now;
         let peer = &mut self.peers[who];
-        let until = |seconds| now.after(Duration::from_secs(seconds));
+        let now = peer.now(&self.clock);
+        let minute = Duration::from_secs(60);
         let ask = match wanted {
-            Wanted::Token(seconds) => peer.coordinator.token(until(seconds)),
-            Wanted::Newer => peer.coordinator.refresh(until(60)).ok()?,
-            Wanted::Settled => peer.coordinator.settled(until(60)),
+            Wanted::Token(seconds) => peer.coordinator.token(Duration::from_secs(seconds), now),
+            Wanted::Newer => peer.coordinator.refresh(minute, now).ok()?,
+            Wanted::Settled => peer.coordinator.settled(minute, now),
         };
         let busy = !matches!(peer.doing, Doing::Nothing);
-        let (request, deadline) = match peer.coordinator.poll(&ask, now) {
+        let (request, time_out) = match peer.coordinator.poll(&ask, now) {
             Effect::Load => {
                 assert!(!busy, "one effect at a time");
                 peer.doing = Doing::Loading;
                 return None;
             }
-            Effect::Swap(expected, state) => {
+            Effect::Swap(expected, state, purpose) => {
                 assert!(!busy, "one effect at a time");
+                if matches!(purpose, Purpose::Lease | Purpose::TakeOver) {
+                    peer.leased_at = now.time();
+                }
                 peer.doing = Doing::Swapping(expected, Box::new(reload(state)));
                 return None;
             }
-            Effect::Send(request, deadline) => (request, deadline),
-            Effect::Wait(until) => {
-                assert!(!busy && until > now, "a wake-up in the past is a hot loop");
+            Effect::Send(request, time_out) => (request, time_out),
+            Effect::Wait(pause) => {
+                assert!(!busy && !pause.is_zero(), "a wake-up at once is a hot loop");
                 return None;
             }
-            Effect::Busy => {
-                assert!(busy, "nobody is at work");
+            Effect::Busy(pause) => {
+                assert!(busy && !pause.is_zero(), "nobody is at work");
                 return None;
             }
             Effect::Give(Ok(Given::Token(token))) => {
                 let (access, generation) = (token.expose().to_owned(), token.generation());
                 let expires_at = self.expiries.get(&access);
                 let expires_at = expires_at.unwrap_or_else(|| panic!("nobody issued {access}"));
-                assert!(expires_at.is_none_or(|at| now < at), "an expired token is given");
+                assert!(expires_at.is_none_or(|at| now.time() < at), "an expired token is given");
                 assert!(!peer.rejected.contains(&access), "a rejected token is given");
                 peer.used = Some((generation, access.clone()));
                 return Some(Ok(access));
@@ -1095,28 +1148,25 @@ impl Fleet {
             Effect::Give(Err(error)) => return Some(Err(error)),
             other => panic!("{other:?} is unknown to the model"),
         };
-        assert!(!busy && now < deadline, "a request leaves with time to be answered");
+        let seconds = time_out.as_secs();
+        assert!(!busy && (1..=25).contains(&seconds), "{time_out:?} to answer");
         let revocation = request.uri().path() == "/revoke";
         let generation = peer.coordinator.state().filter(|_| !revocation).map(generation);
-        let over_at = self.clock.elapsed + deadline.since(now).as_secs();
+        let over_at = self.clock.elapsed + time_out;
         if generation.is_some() {
             for rival in self.wire.iter().filter(|rival| rival.generation == generation) {
-                let over = rival.is_undated || rival.over_at <= self.clock.elapsed;
-                let live = !rival.done && !over;
+                // However the time of day jumps: not before all hosts have given it up.
+                let live = !rival.done && self.clock.elapsed < rival.over_at;
                 assert!(!live, "two requests are on their way at the same time");
                 self.disturbed |= !rival.done;
             }
         }
-        // Twice the longest lease.
-        let elapsed = self.clock.elapsed;
-        let is_undated = self.set_back_at.is_some_and(|at| elapsed - at < 60);
         peer.doing = Doing::Sending(self.wire.len());
         self.wire.push(Letter {
             request,
             generation,
-            sent_at: now,
+            sent_at: peer.leased_at,
             over_at,
-            is_undated,
             came: None,
             done: false,
         });
@@ -1136,13 +1186,13 @@ impl Fleet {
     }
 
     fn store_answers(&mut self, who: usize, how: Mood) {
-        let now = self.clock.now;
         let fault = match how {
             Mood::Well => None,
             Mood::Fails(fault) => Some(fault),
             Mood::Late => Some(Fault::Undone),
         };
         let peer = &mut self.peers[who];
+        let now = peer.now(&self.clock);
         match core::mem::replace(&mut peer.doing, Doing::Nothing) {
             Doing::Loading => {
                 self.store.faults.extend(fault);
@@ -1187,10 +1237,10 @@ impl Fleet {
     }
 
     fn come_back(&mut self, who: usize, letter: usize) {
-        let now = self.clock.now;
         let letter = &mut self.wire[letter];
         letter.done = true;
         let peer = &mut self.peers[who];
+        let now = peer.now(&self.clock);
         peer.doing = Doing::Nothing;
         peer.unsettled = true;
         match letter.came.as_ref() {
@@ -1210,7 +1260,7 @@ impl Fleet {
     fn abandon(&mut self, who: usize) {
         let peer = &mut self.peers[who];
         self.disturbed = true;
-        peer.coordinator.abandoned(self.clock.now);
+        peer.coordinator.abandoned(peer.now(&self.clock));
         match core::mem::replace(&mut peer.doing, Doing::Nothing) {
             Doing::Nothing | Doing::Loading => {}
             Doing::Swapping(expected, state) => self.ghosts.push((expected, state)),
@@ -1221,7 +1271,7 @@ impl Fleet {
 
     fn crash(&mut self, who: usize) {
         self.disturbed = true;
-        let fresh = self.peer();
+        let fresh = self.peer(self.peers[who].ahead);
         let crashed = core::mem::replace(&mut self.peers[who], fresh);
         // Nobody closes the connection: its lease has to keep the others off.
         if let Doing::Swapping(expected, state) = crashed.doing {
@@ -1238,7 +1288,8 @@ impl Fleet {
     fn challenge(&mut self, who: usize) {
         let peer = &mut self.peers[who];
         let Some((generation, access)) = peer.used.clone() else { return };
-        let heard = peer.coordinator.challenged(generation, &invalid_token(), self.clock.now);
+        let now = peer.now(&self.clock).time();
+        let heard = peer.coordinator.challenged(generation, &invalid_token(), now);
         if heard == Challenged::Rejected {
             peer.rejected.insert(access);
         }
@@ -1325,10 +1376,39 @@ impl Fleet {
             }
             if matches!(self.peers[who].doing, Doing::Nothing) {
                 // A clock that was set back makes a back-off last up to an hour.
-                self.clock.pass(if turn < 100 { 1 } else { 60 });
+                self.clock.pass(Duration::from_secs(if turn < 100 { 1 } else { 60 }));
             }
         }
         None
+    }
+}
+
+/// It has happened while leases were measured by the time of day.
+#[test]
+fn a_clock_that_is_set_back_under_a_lease_does_not_let_two_requests_out() {
+    let setting = Setting { login: Login::Program, lifetime: Some(3600), rotates: true, grace: 0 };
+    let ask = |who| Deed::Work(who, Wanted::Token(0));
+    let begin = Deed::Poll(0, Wanted::Token(0));
+    // And with pauses that would be too long for a sender who goes by the time of day.
+    for (back, dawdled, watched) in [(10, 10, 20), (100, 20, 17), (100, 24, 13)] {
+        let mut fleet = Fleet::new(setting, 2);
+        for deed in [
+            ask(0),
+            Deed::Return(2, Fate::Gateway),
+            ask(0),
+            Deed::Pass(1),
+            begin.clone(),
+            Deed::Answer(2, Mood::Well),
+            Deed::Jump(-back),
+            ask(1),
+            Deed::Pass(dawdled),
+            begin.clone(),
+            Deed::Pass(watched),
+            ask(1),
+        ] {
+            fleet.happen(&deed);
+        }
+        fleet.recover();
     }
 }
 
@@ -1346,6 +1426,20 @@ proptest! {
             play.happen(event);
         }
         play.recover();
+    }
+
+    #[test]
+    fn however_the_time_of_day_jumps_only_one_request_is_on_its_way(
+        login in prop_oneof![Just(Login::Person), Just(Login::Program)],
+        peers in 2..4_usize,
+        deeds in prop::collection::vec(deeds_under_bad_clocks(), 1..50),
+    ) {
+        let setting = Setting { login, lifetime: Some(12), rotates: true, grace: 0 };
+        let mut fleet = Fleet::new(setting, peers);
+        for deed in &deeds {
+            fleet.happen(deed);
+        }
+        fleet.recover();
     }
 
     #[test]

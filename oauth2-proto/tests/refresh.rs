@@ -10,15 +10,18 @@
 #[expect(dead_code, reason = "other tests use the rest of it")]
 mod support;
 
+use core::time::Duration;
 use std::sync::Arc;
 
 use http::{Request, Response};
 use oauth2_proto::{
     AccessToken, Ask, Authorized, Body, Challenge, Challenged, Client, Coordinator, Effect, Error,
-    Failed, Given, Lost, Misuse, Reason, Received, Refresh, Refreshing, Seed, Session, State, Step,
-    Swapped, Ticket, Timestamp, Version,
+    Failed, Given, Lost, Misuse, Moment, Reason, Received, Refresh, Refreshing, Seed, Session,
+    State, Step, Swapped, Ticket, Timestamp, Version,
 };
-use support::{Counting, NOW, TOKENS, after, answer, authorized, body, client, other_client, rng};
+use support::{
+    Counting, NOW, TOKENS, after, answer, authorized, body, client, moment, other_client, rng,
+};
 
 const CALENDAR: &str = "https://cal.example.com/";
 const CONTACTS: &str = "https://contacts.example.com/";
@@ -497,6 +500,9 @@ fn a_lost_refresh_for_a_resource_backs_off() {
 
 // In a shared store
 
+/// How long callers wait.
+const PATIENCE: Duration = Duration::from_secs(30);
+
 /// One process over a store that always works.
 struct Process {
     coordinator: Coordinator,
@@ -518,7 +524,7 @@ impl Process {
         &mut self,
         ask: &Ask,
         answers: &mut Vec<Response<Vec<u8>>>,
-        now: Timestamp,
+        now: Moment,
     ) -> Option<Result<String, Error>> {
         for _ in 0..50 {
             match self.coordinator.poll(ask, now) {
@@ -528,7 +534,7 @@ impl Process {
                     let loaded = state.map(|state| (Version::new(self.version), state));
                     self.coordinator.loaded(Ok(loaded), now);
                 }
-                Effect::Swap(_, state) => {
+                Effect::Swap(_, state, _) => {
                     self.stored = Some(serde_json::to_string(state).expect("a state"));
                     self.version += 1;
                     let version = Version::new(self.version);
@@ -542,7 +548,7 @@ impl Process {
                 Effect::Give(Ok(Given::Token(token))) => return Some(Ok(token.expose().into())),
                 Effect::Give(Ok(_)) => return Some(Ok(String::new())),
                 Effect::Give(Err(error)) => return Some(Err(error)),
-                Effect::Wait(_) | Effect::Busy => return None,
+                Effect::Wait(_) | Effect::Busy(_) => return None,
                 other => panic!("{other:?}"),
             }
         }
@@ -553,11 +559,11 @@ impl Process {
 #[test]
 fn a_coordinator_gives_each_resource_its_token() {
     let mut process = Process::new(login());
-    let calendar = process.coordinator.token_for(CALENDAR, after(30)).expect("a URI");
-    let own = process.coordinator.token(after(30));
+    let calendar = process.coordinator.token_for(CALENDAR, PATIENCE, moment(0)).expect("a URI");
+    let own = process.coordinator.token(PATIENCE, moment(0));
     let answers = &mut vec![good("cal", ",\"refresh_token\":\"second\"")];
-    assert_eq!(process.run(&calendar, answers, NOW), Some(Ok("cal".into())));
-    assert_eq!(process.run(&own, answers, NOW), Some(Ok("2YotnFZFEjr1zCsicMWpAA".into())));
+    assert_eq!(process.run(&calendar, answers, moment(0)), Some(Ok("cal".into())));
+    assert_eq!(process.run(&own, answers, moment(0)), Some(Ok("2YotnFZFEjr1zCsicMWpAA".into())));
     let stored: State = serde_json::from_str(process.stored.as_ref().expect("saved")).expect("ok");
     let State::Authorized(stored) = stored else { panic!("authorized") };
     assert_eq!(exposed(stored.token_for(CALENDAR, NOW)), Some("cal"));
@@ -567,26 +573,26 @@ fn a_coordinator_gives_each_resource_its_token() {
 fn a_refused_resource_is_the_trouble_of_those_alone_who_asked_for_it() {
     let mut process = Process::new(login());
     // Both wait: the login's own token has expired.
-    let calendar = process.coordinator.token_for(CALENDAR, after(4000)).expect("a URI");
-    let own = process.coordinator.token(after(4000));
+    let calendar = process.coordinator.token_for(CALENDAR, PATIENCE, moment(3690)).expect("a URI");
+    let own = process.coordinator.token(PATIENCE, moment(3690));
     let refused = answer(400, r#"{"error":"invalid_target"}"#);
-    let error = process.run(&calendar, &mut vec![refused], after(3700));
+    let error = process.run(&calendar, &mut vec![refused], moment(3700));
     assert!(
         matches!(error, Some(Err(Error::Denied(denied))) if denied.error() == "invalid_target")
     );
-    assert_eq!(process.run(&own, &mut Vec::new(), after(3700)), None, "it waits for the back-off");
+    assert_eq!(process.run(&own, &mut Vec::new(), moment(3700)), None, "it waits for the back-off");
     let answers = &mut vec![good("new", "")];
-    assert_eq!(process.run(&own, answers, after(3702)), Some(Ok("new".into())));
+    assert_eq!(process.run(&own, answers, moment(3702)), Some(Ok("new".into())));
 }
 
 #[test]
 fn a_coordinator_says_that_there_is_no_refresh_token_for_a_resource() {
     let alone = r#"{"access_token":"a","token_type":"Bearer"}"#;
     let mut process = Process::new(authorized(&client(), alone));
-    let calendar = process.coordinator.token_for(CALENDAR, after(30)).expect("a URI");
-    let error = process.run(&calendar, &mut Vec::new(), after(2));
+    let calendar = process.coordinator.token_for(CALENDAR, PATIENCE, moment(0)).expect("a URI");
+    let error = process.run(&calendar, &mut Vec::new(), moment(2));
     assert_eq!(error, Some(Err(Error::Misuse(Misuse::NotRenewable))));
-    assert!(process.coordinator.token_for("cal", after(30)).is_err());
+    assert!(process.coordinator.token_for("cal", PATIENCE, moment(0)).is_err());
 }
 
 #[test]
@@ -596,8 +602,8 @@ fn every_rejected_token_stays_rejected_when_the_store_has_moved_on() {
     let own = login.token(NOW).expect("good").generation();
     let stored = json(loaded(&json(login)));
     let mut process = Process::new(loaded(&stored));
-    let settled = process.coordinator.settled(after(30));
-    process.run(&settled, &mut Vec::new(), NOW);
+    let settled = process.coordinator.settled(PATIENCE, moment(0));
+    process.run(&settled, &mut Vec::new(), moment(0));
     for generation in [own, calendar] {
         let challenged = process.coordinator.challenged(generation, &invalid_token(), after(60));
         assert_eq!(challenged, Challenged::Rejected);
@@ -605,7 +611,7 @@ fn every_rejected_token_stays_rejected_when_the_store_has_moved_on() {
     // Another process has saved the login as it was known there.
     process.stored = Some(stored);
     process.coordinator.reload();
-    let own = process.coordinator.token(after(90));
-    assert_eq!(process.run(&own, &mut Vec::new(), after(60)), None);
+    let own = process.coordinator.token(PATIENCE, moment(60));
+    assert_eq!(process.run(&own, &mut Vec::new(), moment(60)), None);
     assert_eq!(process.sent.len(), 1, "the login's own token is asked for anew");
 }

@@ -12,6 +12,7 @@ mod support;
 
 use core::error::Error as _;
 use core::fmt::Debug;
+use core::time::Duration;
 use std::sync::{Arc, LazyLock};
 
 use base64::Engine;
@@ -23,7 +24,7 @@ use oauth2_proto::{
     Client, Code, Coordinator, Effect, Failed, Polling, Received, Refresh, Refreshing, Secret,
     Seed, Server, Session, State, Step, Swapped, Unauthorized, Version,
 };
-use support::{Counting, NOW, REDIRECT_URI, after, answer, other_client, rng};
+use support::{Counting, NOW, REDIRECT_URI, after, answer, moment, other_client, rng};
 
 const CLIENT_SECRET: &str = "cLiEnTsEcReTnOcAnArYmAySiNg01";
 const ACCESS_TOKEN: &str = "aCcEsStOkEnNoCaNaRyMaYsInG02";
@@ -668,8 +669,8 @@ fn a_coordinator_shows_no_token() {
         Coordinator::new(client.clone(), &mut Seed::new(&mut Counting(150)).unwrap());
     assert_silent_failure(&coordinator.log_in(pending(&client)).unwrap_err());
     coordinator.log_in(authorized(&client)).unwrap();
-    let now = after(3590);
-    let ask = coordinator.refresh(after(3600)).unwrap();
+    let now = moment(3590);
+    let ask = coordinator.refresh(Duration::from_secs(10), now).unwrap();
     let (mut sent, mut done) = (false, false);
     for number in 0..20 {
         let effect = coordinator.poll(&ask, now);

@@ -7,6 +7,7 @@
     reason = "what a helper does not expect fails the test"
 )]
 
+#[expect(dead_code, reason = "other tests use the rest of it")]
 mod support;
 
 use core::fmt::Debug;

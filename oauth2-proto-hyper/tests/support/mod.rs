@@ -1,4 +1,4 @@
-//! Peers on loopback sockets that say what a test wants them to say, logins, and a clock that can
+//! Peers on loopback sockets that say what a test wants them to say, logins, and clocks that can
 //! be put forward.
 #![expect(dead_code, reason = "each test crate uses a part of it")]
 #![expect(
@@ -17,8 +17,8 @@ use std::sync::{Arc, Mutex};
 use http::{Request, Response};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::connect::HttpConnector;
-use oauth2_proto::agent::{Agent, Host, MemoryStore};
-use oauth2_proto::{Authorized, Body, Callback, Client, Lost, Seed, Server, Timestamp};
+use oauth2_proto::agent::{Agent, Host, MemoryStore, Store};
+use oauth2_proto::{Authorized, Body, Callback, Client, Lost, Moment, Seed, Server, Timestamp};
 use oauth2_proto_hyper::HyperHost;
 use rand::rngs::SysRng;
 use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
@@ -294,16 +294,21 @@ pub(crate) async fn logged_in<H: Host>(
     client: Client,
     host: H,
     expires_in: u64,
-) -> (Agent<H, Arc<MemoryStore>>, Arc<MemoryStore>) {
-    let login = authorized(&client, expires_in, host.now());
-    let store = Arc::new(MemoryStore::new());
+) -> (Agent<H, MemoryStore>, MemoryStore) {
+    let login = authorized(&client, expires_in, host.now().time());
+    let store = MemoryStore::new();
     let mut seed = Seed::new(&mut SysRng).unwrap();
-    let agent = Agent::open(Arc::new(client), host, &mut seed, Arc::clone(&store), "login");
+    let agent = Agent::open(Arc::new(client), host, &mut seed, store.login("login"));
     agent.log_in(login).await.unwrap();
     (agent, store)
 }
 
-/// A host whose clock can be put forward.
+/// The login in that store.
+pub(crate) async fn login_in(store: &MemoryStore) -> oauth2_proto::State {
+    store.load("login").await.unwrap().unwrap().1.state().unwrap()
+}
+
+/// A host whose clocks can be put forward.
 #[derive(Clone)]
 pub(crate) struct Ahead {
     host: HyperHost,
@@ -328,16 +333,17 @@ impl Host for Ahead {
     type Sending = <HyperHost as Host>::Sending;
     type Sleeping = <HyperHost as Host>::Sleeping;
 
-    fn send(&self, request: Request<Body>, deadline: Timestamp) -> Self::Sending {
-        self.host.send(request, deadline.before(self.seconds()))
+    fn send(&self, request: Request<Body>, time_out: Duration) -> Self::Sending {
+        self.host.send(request, time_out)
     }
 
-    fn sleep_until(&self, at: Timestamp) -> Self::Sleeping {
-        self.host.sleep_until(at.before(self.seconds()))
+    fn sleep(&self, pause: Duration) -> Self::Sleeping {
+        self.host.sleep(pause)
     }
 
-    fn now(&self) -> Timestamp {
-        self.host.now().after(self.seconds())
+    fn now(&self) -> Moment {
+        let (now, ahead) = (self.host.now(), self.seconds());
+        Moment::new(now.time().after(ahead), now.elapsed() + ahead)
     }
 }
 

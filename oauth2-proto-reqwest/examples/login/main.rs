@@ -11,7 +11,6 @@ mod arguments;
 mod browser;
 #[expect(dead_code, reason = "tests use the rest of it")]
 mod server;
-mod store;
 mod workflow;
 
 use core::error::Error;
@@ -24,8 +23,8 @@ use clap::Parser;
 use oauth2_proto::agent::{Agent, MemoryStore, Origins, Store};
 use oauth2_proto::{Client, Seed, Server};
 use oauth2_proto_reqwest::{ReqwestHost, reqwest};
+use oauth2_proto_stores::FileStore;
 use server::{AuthorizationServer, Settings};
-use store::FileStore;
 use workflow::{KEY, Login};
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
@@ -74,19 +73,25 @@ async fn start(arguments: Arguments) -> Outcome<()> {
         builder: || reqwest::Client::builder().connect_timeout(Duration::from_secs(10)),
     };
     match provider.store {
-        Some(path) => run(login, FileStore::open(&path)?).await,
+        Some(path) => {
+            let store = FileStore::open(path)?.with_observer(|error| eprintln!("{error}"));
+            run(login, store).await
+        }
         None => run(login, MemoryStore::new()).await,
     }
 }
 
 /// Runs the workflow, and leaves it orderly on ctrl-C.
-async fn run<S: Store>(login: Login, store: S) -> Outcome<()> {
+async fn run<S: Store + Clone>(login: Login, store: S) -> Outcome<()> {
     let host = ReqwestHost::new((login.builder)())?
         .with_observer(|error| eprintln!("{}", with_causes(error)));
     let mut seed = Seed::new(&mut rand::rng())?;
     let origins = Origins::new(login.resource.as_deref())?;
-    let agent =
-        Agent::open(login.client.clone(), host, &mut seed, store, KEY).with_origins(origins);
+    let agent = Agent::open(login.client.clone(), host, &mut seed, store.login(KEY))
+        .with_origins(origins)
+        // This program runs once, on one machine: it has no time to watch the lease of an earlier run
+        // that was interrupted.
+        .with_clock_skew(Duration::from_secs(5));
     let outcome = tokio::select! {
         outcome = workflow::run(&login, &agent) => outcome,
         interrupted = tokio::signal::ctrl_c() => interrupted.map_err(Into::into)

@@ -8,22 +8,30 @@
 //! It speaks plain HTTP, lets everyone act as its one user, and so belongs on a loopback address
 //! only.
 
+#[path = "server/clients.rs"]
+mod clients;
+#[path = "server/consent.rs"]
+mod consent;
+#[path = "server/revocation.rs"]
+mod revocation;
+
 use core::net::{Ipv4Addr, SocketAddr};
 use core::sync::atomic::{AtomicUsize, Ordering};
 use core::time::Duration;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use axum::extract::State;
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
+use clients::Clients;
+use consent::Decision;
 use oxide_auth::endpoint::{
-    AccessTokenFlow, AuthorizationFlow, OAuthError, OwnerConsent, OwnerSolicitor, QueryParameter,
-    Solicitation,
+    AccessTokenFlow, AuthorizationFlow, OAuthError, OwnerConsent, QueryParameter, Solicitation,
 };
 use oxide_auth::frontends::simple::endpoint::{
     FnSolicitor, Generic, Vacant, client_credentials_flow, refresh_flow, resource_flow,
@@ -33,9 +41,6 @@ use oxide_auth::primitives::authorizer::AuthMap;
 use oxide_auth::primitives::generator::RandomGenerator;
 use oxide_auth::primitives::grant::Grant;
 use oxide_auth::primitives::issuer::{IssuedToken, Issuer, RefreshedToken, TokenMap};
-use oxide_auth::primitives::registrar::{
-    BoundClient, ClientUrl, ExactUrl, PreGrant, RegisteredUrl, Registrar, RegistrarError,
-};
 use oxide_auth::primitives::scope::Scope;
 use oxide_auth_axum::{OAuthRequest, OAuthResource, OAuthResponse, WebError};
 use tokio::net::TcpListener;
@@ -47,6 +52,10 @@ pub(crate) const PUBLIC_CLIENT: &str = "desktop-app";
 pub(crate) const CONFIDENTIAL_CLIENT: &str = "nightly-report";
 /// The secret of [`CONFIDENTIAL_CLIENT`].
 pub(crate) const CONFIDENTIAL_SECRET: &str = "correct-horse-battery-staple";
+/// A web application, whose one redirect URI is [told](AuthorizationServer::register) to the server.
+pub(crate) const WEB_CLIENT: &str = "web-app";
+/// The secret of [`WEB_CLIENT`].
+pub(crate) const WEB_SECRET: &str = "a-secret-that-never-leaves-the-server";
 /// Every scope a client may ask for, and what it gets when it asks for none.
 pub(crate) const SCOPES: &str = "email profile";
 /// The scope a token needs for the protected resource.
@@ -54,8 +63,6 @@ pub(crate) const RESOURCE_SCOPE: &str = "profile";
 /// The user whom every visitor of the consent page is taken for.
 pub(crate) const USER: &str = "alice";
 
-/// Where answers may be sent, on any port (RFC 8252, section 7.3).
-const REDIRECT_URIS: [&str; 2] = ["http://127.0.0.1/callback", "http://[::1]/callback"];
 /// How much longer a refresh token works than the access token it came with.
 const REFRESH_EXTRA: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -74,10 +81,9 @@ impl Default for Settings {
 }
 
 /// A running server, which stops when this is dropped.
-#[derive(Debug)]
 pub(crate) struct AuthorizationServer {
     address: SocketAddr,
-    token_requests: Arc<AtomicUsize>,
+    shared: Arc<Shared>,
     /// Nothing is ever sent: the server waits for the other end to notice that this is gone.
     _running: oneshot::Sender<()>,
 }
@@ -89,22 +95,34 @@ impl AuthorizationServer {
     ///
     /// If no port can be opened, or if the lifetime is longer than the server can count.
     pub(crate) async fn start(settings: Settings) -> io::Result<Self> {
-        let shared = Shared::new(settings).map_err(io::Error::other)?;
-        let token_requests = Arc::clone(&shared.token_requests);
+        let shared = Arc::new(Shared::new(settings).map_err(io::Error::other)?);
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;
         let router = Router::new()
             .route("/authorize", get(ask_user).post(ask_user))
             .route("/token", post(issue_token))
+            .route("/revoke", post(revocation::revoke))
             .route("/resource", get(read_resource))
-            .with_state(Arc::new(shared));
+            .route("/userinfo", get(read_user))
+            .with_state(Arc::clone(&shared));
         let (running, stopped) = oneshot::channel::<()>();
         tokio::spawn(async move {
             axum::serve(listener, router)
                 .with_graceful_shutdown(async move { drop(stopped.await) })
                 .await
         });
-        Ok(Self { address, token_requests, _running: running })
+        Ok(Self { address, shared, _running: running })
+    }
+
+    /// Registers the redirect URI of [`WEB_CLIENT`]; the first one stays.
+    ///
+    /// # Errors
+    ///
+    /// If it is not a URL.
+    pub(crate) fn register(&self, redirect_uri: &str) -> io::Result<()> {
+        let redirect_uri = redirect_uri.parse().map_err(io::Error::other)?;
+        self.shared.clients.web.get_or_init(|| redirect_uri);
+        Ok(())
     }
 
     /// The authorization endpoint: the page that a user is sent to.
@@ -117,6 +135,16 @@ impl AuthorizationServer {
         format!("http://{}/token", self.address)
     }
 
+    /// The revocation endpoint, for access and refresh tokens.
+    pub(crate) fn revocation_url(&self) -> String {
+        format!("http://{}/revoke", self.address)
+    }
+
+    /// Says who the user is, in `sub`, as OpenID Connect's userinfo endpoint does.
+    pub(crate) fn user_url(&self) -> String {
+        format!("http://{}/userinfo", self.address)
+    }
+
     /// The protected resource, which greets the user as JSON.
     pub(crate) fn resource_url(&self) -> String {
         format!("http://{}/resource", self.address)
@@ -124,7 +152,7 @@ impl AuthorizationServer {
 
     /// How many requests the token endpoint got so far, whatever it answered.
     pub(crate) fn token_requests(&self) -> usize {
-        self.token_requests.load(Ordering::Relaxed)
+        self.shared.token_requests.load(Ordering::Relaxed)
     }
 }
 
@@ -132,7 +160,7 @@ impl AuthorizationServer {
 struct Shared {
     clients: Clients,
     resource_scopes: [Scope; 1],
-    token_requests: Arc<AtomicUsize>,
+    token_requests: AtomicUsize,
     issued: Mutex<Issued>,
 }
 
@@ -147,9 +175,9 @@ impl Shared {
         let mut tokens = TokenMap::new(RandomGenerator::new(24));
         tokens.valid_for(chrono::Duration::from_std(settings.access_token_lifetime)?);
         Ok(Self {
-            clients: Clients { scopes: SCOPES.parse()? },
+            clients: Clients { scopes: SCOPES.parse()?, web: OnceLock::new() },
             resource_scopes: [RESOURCE_SCOPE.parse()?],
-            token_requests: Arc::default(),
+            token_requests: AtomicUsize::default(),
             issued: Mutex::new(Issued {
                 codes: AuthMap::new(RandomGenerator::new(24)),
                 tokens: Tokens(tokens),
@@ -160,64 +188,6 @@ impl Shared {
     fn issued(&self) -> MutexGuard<'_, Issued> {
         self.issued.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// The two registered clients.
-///
-/// `ClientMap` of oxide-auth would compare the ports of redirect URIs, except on the name
-/// `localhost`, which RFC 8252 advises against, and would ignore the scope that was asked for.
-struct Clients {
-    scopes: Scope,
-}
-
-impl Registrar for Clients {
-    fn bound_redirect<'a>(&self, bound: ClientUrl<'a>) -> Result<BoundClient<'a>, RegistrarError> {
-        let [default, _] = REDIRECT_URIS;
-        let redirect_uri = match bound.redirect_uri {
-            Some(uri) => uri.into_owned(),
-            None => default.parse().map_err(|_| RegistrarError::PrimitiveError)?,
-        };
-        if [PUBLIC_CLIENT, CONFIDENTIAL_CLIENT].contains(&bound.client_id.as_ref())
-            && is_registered_but_for_the_port(&redirect_uri)
-        {
-            let redirect_uri = Cow::Owned(RegisteredUrl::Exact(redirect_uri));
-            Ok(BoundClient { client_id: bound.client_id, redirect_uri })
-        } else {
-            Err(RegistrarError::Unspecified)
-        }
-    }
-
-    fn negotiate(
-        &self,
-        client: BoundClient<'_>,
-        asked: Option<Scope>,
-    ) -> Result<PreGrant, RegistrarError> {
-        let scope = asked.unwrap_or_else(|| self.scopes.clone());
-        if !self.scopes.priviledged_to(&scope) {
-            return Err(RegistrarError::Unspecified);
-        }
-        Ok(PreGrant {
-            client_id: client.client_id.into_owned(),
-            redirect_uri: client.redirect_uri.into_owned(),
-            scope,
-        })
-    }
-
-    fn check(&self, client_id: &str, secret: Option<&[u8]>) -> Result<(), RegistrarError> {
-        // A server worth attacking keeps a hash of the secret and compares in constant time.
-        match (client_id, secret) {
-            (PUBLIC_CLIENT, None) => Ok(()),
-            (CONFIDENTIAL_CLIENT, Some(secret)) if secret == CONFIDENTIAL_SECRET.as_bytes() => {
-                Ok(())
-            }
-            _ => Err(RegistrarError::Unspecified),
-        }
-    }
-}
-
-fn is_registered_but_for_the_port(redirect_uri: &ExactUrl) -> bool {
-    let mut url = redirect_uri.to_url();
-    url.set_port(None).is_ok() && REDIRECT_URIS.contains(&url.as_str())
 }
 
 /// oxide-auth's tokens in memory, with refresh tokens that are of use.
@@ -246,63 +216,6 @@ impl Issuer for Tokens {
         }
         Ok(grant)
     }
-}
-
-/// What the user said about a request for access.
-enum Decision {
-    Pending,
-    Allowed,
-    Denied,
-}
-
-impl OwnerSolicitor<OAuthRequest> for Decision {
-    fn check_consent(
-        &mut self,
-        _: &mut OAuthRequest,
-        asked: Solicitation<'_>,
-    ) -> OwnerConsent<OAuthResponse> {
-        match self {
-            Self::Allowed => OwnerConsent::Authorized(USER.to_owned()),
-            Self::Denied => OwnerConsent::Denied,
-            Self::Pending => OAuthResponse::default()
-                .body(&consent_page(asked.pre_grant()))
-                .content_type("text/html; charset=utf-8")
-                .map_or_else(OwnerConsent::Error, OwnerConsent::InProgress),
-        }
-    }
-}
-
-/// The form has no `action`, so that a browser sends it to the page's own URL, query included.
-fn consent_page(grant: &PreGrant) -> String {
-    let mut scopes: Vec<_> = grant.scope.iter().map(escape).collect();
-    scopes.sort();
-    format!(
-        r#"<!DOCTYPE html>
-<html lang="en">
-<head><meta charset="utf-8"><title>Allow access?</title></head>
-<body>
-<h1>Allow access?</h1>
-<p>You are <b>{USER}</b>. The application <b>{}</b> asks for <b>{}</b>.</p>
-<p>The answer goes to <code>{}</code></p>
-<form method="post">
-<button name="decision" value="allow">Allow</button>
-<button name="decision" value="deny">Deny</button>
-</form>
-</body>
-</html>
-"#,
-        escape(&grant.client_id),
-        scopes.join(" "),
-        escape(grant.redirect_uri.as_str()),
-    )
-}
-
-fn escape(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('"', "&quot;")
-        .replace('\'', "&#39;")
 }
 
 /// `/authorize`: a `GET` shows the page, a `POST` with the same query is the user's answer to it.
@@ -394,13 +307,30 @@ async fn read_resource(
     State(shared): State<Arc<Shared>>,
     request: Result<OAuthResource, WebError>,
 ) -> Response {
+    read(&shared, request, "hello")
+}
+
+/// `GET /userinfo`.
+async fn read_user(
+    State(shared): State<Arc<Shared>>,
+    request: Result<OAuthResource, WebError>,
+) -> Response {
+    read(&shared, request, "sub")
+}
+
+/// Names the user whose token it is.
+fn read(
+    shared: &Shared,
+    request: Result<OAuthResource, WebError>,
+    member: &'static str,
+) -> Response {
     let request = match request {
         Ok(request) => OAuthRequest::from(request),
         Err(error) => return finish(Err(error)),
     };
     let Issued { tokens, .. } = &mut *shared.issued();
     match resource_flow(tokens, &shared.resource_scopes).execute(request) {
-        Ok(grant) => Json(BTreeMap::from([("hello", grant.owner_id)])).into_response(),
+        Ok(grant) => Json(BTreeMap::from([(member, grant.owner_id)])).into_response(),
         Err(refusal) => bearer_challenge(finish(refusal.map_err(WebError::from))),
     }
 }

@@ -66,15 +66,15 @@ async fn log_in(login: &Login, host: &ReqwestHost) -> Outcome<Authorized> {
     for (name, value) in params {
         request = request.param(name, value);
     }
-    let (url, pending) = request.begin(&mut rand::rng(), host.now())?;
+    let (url, pending) = request.begin(&mut rand::rng(), host.now().time())?;
     println!("1. The authorization URL\n   {url}");
 
     println!("2. Consent, in the browser");
     let spinner = waiting("waiting for the browser");
-    let left = pending.deadline().since(host.now());
+    let left = pending.deadline().since(host.now().time());
     let accepted = listener.accept(left, |callback| {
         spinner.suspend(|| println!("3. The callback\n   {}", without_values(callback)));
-        pending.accept(client, Callback::url(callback), host.now()).into()
+        pending.accept(client, Callback::url(callback), host.now().time()).into()
     });
     let code = tokio::select! {
         accepted = accepted => accepted??,
@@ -82,9 +82,10 @@ async fn log_in(login: &Login, host: &ReqwestHost) -> Outcome<Authorized> {
     };
     spinner.finish_and_clear();
 
-    let (request, awaiting) = code.redeem(client, host.now())?;
-    let response = host.send(request, awaiting.deadline()).await?;
-    Ok(awaiting.receive(client, &response, host.now())?)
+    let now = host.now().time();
+    let (request, awaiting) = code.redeem(client, now)?;
+    let response = host.send(request, awaiting.deadline().since(now)).await?;
+    Ok(awaiting.receive(client, &response, host.now().time())?)
 }
 
 async fn call<S: Store>(login: &Login, api: &Protected<ReqwestHost, S>) -> Outcome<()> {
@@ -109,7 +110,7 @@ async fn call<S: Store>(login: &Login, api: &Protected<ReqwestHost, S>) -> Outco
 
 /// What is known of the tokens, but for the tokens.
 fn show<S: Store>(agent: &Agent<ReqwestHost, S>) {
-    let now = agent.host().now();
+    let now = agent.host().now().time();
     agent.with_state(|state| {
         let Some(State::Authorized(login)) = state else { return println!("   There are none.") };
         let token_type = login.token(now).map_or("none", |token| token.token_type());

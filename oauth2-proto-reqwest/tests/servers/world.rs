@@ -120,10 +120,10 @@ impl World {
     }
 
     pub(crate) async fn send(&self, request: Request<Body>) -> Response<Vec<u8>> {
-        let deadline = now().after(core::time::Duration::from_secs(30));
+        let time_out = core::time::Duration::from_secs(30);
         match &self.adapter {
-            Adapter::Reqwest(host) => host.send(request, deadline).await,
-            Adapter::Hyper(host) => host.send(request, deadline).await,
+            Adapter::Reqwest(host) => host.send(request, time_out).await,
+            Adapter::Hyper(host) => host.send(request, time_out).await,
         }
         .unwrap_or_else(|lost| panic!("no answer: {lost:?}"))
     }

@@ -34,7 +34,7 @@ impl World {
         let resource = Peer::start(resource).await;
         let tokens = Peer::start(|_| Act::tokens("new", "r2")).await;
         let (client, later) = (Arc::new(tokens.client()), Later::new());
-        let login = login(&client, later.now());
+        let login = login(&client, later.now().time());
         later.forward(5);
         let mut seed = Seed::new(&mut rand::rng()).unwrap();
         let agent = Agent::new(client, later.clone(), &mut seed, login).unwrap();
@@ -208,7 +208,7 @@ async fn a_dialect_puts_the_token_into_the_query_and_no_error_shows_it() {
     let mut dialect = Dialect::default();
     dialect.token_presentation = TokenPresentation::DangerousQuery("t".into());
     let (client, later) = (Arc::new(tokens.client().with_dialect(dialect)), Later::new());
-    let login = login(&client, later.now());
+    let login = login(&client, later.now().time());
     later.forward(5);
     let mut seed = Seed::new(&mut rand::rng()).unwrap();
     let agent = Agent::new(client, later, &mut seed, login).unwrap();

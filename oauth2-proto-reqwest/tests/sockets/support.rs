@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, Once};
 
 use http::{Request, Response};
 use oauth2_proto::agent::Host;
-use oauth2_proto::{Authorized, Body, Callback, Client, Server, Timestamp};
+use oauth2_proto::{Authorized, Body, Callback, Client, Moment, Server, Timestamp};
 use oauth2_proto_reqwest::{ReqwestHost, reqwest};
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use rustls::pki_types::PrivateKeyDer;
@@ -31,7 +31,7 @@ pub(crate) fn host() -> ReqwestHost {
     ReqwestHost::new(builder()).unwrap()
 }
 
-/// A host whose clock can be put forward, so that nothing has to be slept for.
+/// A host whose clocks can be put forward, so that nothing has to be slept for.
 #[derive(Clone, Debug)]
 pub(crate) struct Later {
     host: ReqwestHost,
@@ -56,16 +56,17 @@ impl Host for Later {
     type Sending = <ReqwestHost as Host>::Sending;
     type Sleeping = <ReqwestHost as Host>::Sleeping;
 
-    fn send(&self, request: Request<Body>, deadline: Timestamp) -> Self::Sending {
-        self.host.send(request, deadline.before(self.ahead()))
+    fn send(&self, request: Request<Body>, time_out: Duration) -> Self::Sending {
+        self.host.send(request, time_out)
     }
 
-    fn sleep_until(&self, at: Timestamp) -> Self::Sleeping {
-        self.host.sleep_until(at.before(self.ahead()))
+    fn sleep(&self, pause: Duration) -> Self::Sleeping {
+        self.host.sleep(pause)
     }
 
-    fn now(&self) -> Timestamp {
-        self.host.now().after(self.ahead())
+    fn now(&self) -> Moment {
+        let (now, ahead) = (self.host.now(), self.ahead());
+        Moment::new(now.time().after(ahead), now.elapsed() + ahead)
     }
 }
 

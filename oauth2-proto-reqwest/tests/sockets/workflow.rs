@@ -28,7 +28,7 @@ fn client(server: &AuthorizationServer, id: &str) -> Client {
 /// Visits the consent page and presses one of its buttons: what the callback says.
 async fn consent(client: &Client, host: &Later, decision: &'static str) -> Result<Code, Error> {
     let request = client.authorize(REDIRECT_URI).scope(RESOURCE_SCOPE);
-    let (url, pending) = request.begin(&mut rand::rng(), host.now()).unwrap();
+    let (url, pending) = request.begin(&mut rand::rng(), host.now().time()).unwrap();
     let browser = builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
     let pressed = browser
         .post(url)
@@ -36,16 +36,17 @@ async fn consent(client: &Client, host: &Later, decision: &'static str) -> Resul
         .body(format!("decision={decision}"));
     let answer = pressed.send().await.unwrap();
     let callback = answer.headers()[LOCATION].to_str().unwrap();
-    pending.accept(client, Callback::url(callback), host.now())
+    pending.accept(client, Callback::url(callback), host.now().time())
 }
 
 /// A login, with an agent to keep it.
 async fn log_in(server: &AuthorizationServer, host: &Later) -> Agent<Later> {
     let client = Arc::new(client(server, PUBLIC_CLIENT));
     let code = consent(&client, host, "allow").await.unwrap();
-    let (request, awaiting) = code.redeem(&client, host.now()).unwrap();
-    let response = host.send(request, awaiting.deadline()).await.unwrap();
-    let login = awaiting.receive(&client, &response, host.now()).unwrap();
+    let now = host.now().time();
+    let (request, awaiting) = code.redeem(&client, now).unwrap();
+    let response = host.send(request, awaiting.deadline().since(now)).await.unwrap();
+    let login = awaiting.receive(&client, &response, host.now().time()).unwrap();
     let mut seed = Seed::new(&mut rand::rng()).unwrap();
     let origins = Origins::new([&*server.resource_url()]).unwrap();
     Agent::new(client, host.clone(), &mut seed, login).unwrap().with_origins(origins)

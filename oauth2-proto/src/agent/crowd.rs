@@ -3,8 +3,23 @@
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::task::Wake;
+use core::num::NonZero;
 use core::task::Waker;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// The name of somebody who waits.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Visitor(NonZero<u64>);
+
+impl Visitor {
+    pub(super) const fn new(number: u64) -> Self {
+        match NonZero::new(number) {
+            Some(number) => Self(number),
+            // It has been counted once around: after centuries.
+            None => Self(NonZero::<u64>::MAX),
+        }
+    }
+}
 
 /// Callers and watchers that wait, by name.
 ///
@@ -16,20 +31,20 @@ pub(super) struct Crowd(Mutex<Waiting>);
 
 #[derive(Default)]
 struct Waiting {
-    wakers: BTreeMap<u64, Waker>,
+    wakers: BTreeMap<Visitor, Waker>,
     /// Counts how often the effect has called.
     calls: u64,
 }
 
 impl Crowd {
     /// Waits from now on. Look once more *after* joining: what was missed before is not repeated.
-    pub(super) fn join(&self, name: u64, waker: &Waker) {
+    pub(super) fn join(&self, name: Visitor, waker: &Waker) {
         let waker = waker.clone();
         let former = self.lock().wakers.insert(name, waker);
         drop(former);
     }
 
-    pub(super) fn leave(&self, name: u64) {
+    pub(super) fn leave(&self, name: Visitor) {
         let waker = self.lock().wakers.remove(&name);
         drop(waker);
     }

@@ -5,29 +5,41 @@
 //! time, and a [`Store`], which loads and compares-and-swaps; [`MemoryStore`] is one. Then call
 //! [`Agent::token`] before every protected request. Many tasks may, at once: they share one
 //! refresh.
+//!
+//! With the feature `tracing` an agent tells what it does: [every span, event and
+//! field](crate::guide::tracing).
 
 mod changes;
+mod common;
 mod crowd;
 mod host;
+mod logins;
 mod memory;
+mod record;
+mod rest;
 mod running;
 mod store;
+mod trace;
 mod turn;
 
-use alloc::string::String;
-use alloc::sync::Arc;
+use alloc::sync::{Arc, Weak};
 use core::fmt;
-use core::task::Waker;
 use core::time::Duration;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use changes::vacant;
 pub use changes::{Change, Changes};
+use common::Common;
 use crowd::Crowd;
-pub use host::Host;
+pub use host::{Deadline, Host};
 use http::{HeaderMap, Request, StatusCode};
+pub use logins::Logins;
+use logins::Open;
 pub use memory::MemoryStore;
+pub use record::{Record, Unreadable};
+pub use rest::Rest;
 use running::Inner;
-pub use store::Store;
+pub use store::{Store, StoredLogin};
 use turn::Turn;
 
 pub use crate::value::Origins;
@@ -37,7 +49,7 @@ use crate::coordinator::{Ask, Coordinator};
 use crate::error::{Error, Expired, Misuse};
 use crate::machine::{Failed, State};
 use crate::session::Challenged;
-use crate::value::{AccessToken, Generation, Seed};
+use crate::value::{AccessToken, Generation, Seed, Timestamp};
 use crate::wire::Challenge;
 
 /// One login, shared by the tasks of an async program.
@@ -51,13 +63,12 @@ pub struct Agent<H: Host, S: Store = MemoryStore> {
 }
 
 struct Shared<H: Host, S: Store> {
-    host: H,
-    store: S,
-    key: String,
+    common: Arc<Common<H, S>>,
+    key: Arc<str>,
     inner: Mutex<Inner<H, S>>,
     crowd: Arc<Crowd>,
-    /// Wakes the crowd.
-    waker: Waker,
+    /// Where it is found by its key, if it is.
+    home: Weak<Mutex<Open<H, S>>>,
 }
 
 impl<H: Host> Agent<H> {
@@ -74,29 +85,72 @@ impl<H: Host> Agent<H> {
     ) -> Result<Self, Failed> {
         let mut coordinator = Coordinator::new(client, seed);
         coordinator.log_in(state)?;
-        Ok(Self::with(coordinator, host, MemoryStore::new(), String::new()))
+        // Nobody shares it.
+        let coordinator = coordinator.with_clock_skew(Duration::ZERO);
+        Ok(Self::with(coordinator, host, MemoryStore::new().login("")))
     }
 }
 
 impl<H: Host, S: Store> Agent<H, S> {
-    /// The login that is, or will be, stored under this key. It is loaded when first needed.
+    /// A login that is, or will be, in a store; see [`Store::login`]. It is loaded when first
+    /// needed.
     #[must_use]
-    pub fn open(
-        client: Arc<Client>,
-        host: H,
-        seed: &mut Seed,
-        store: S,
-        key: impl Into<String>,
-    ) -> Self {
-        Self::with(Coordinator::new(client, seed), host, store, key.into())
+    pub fn open(client: Arc<Client>, host: H, seed: &mut Seed, login: StoredLogin<S>) -> Self {
+        Self::with(Coordinator::new(client, seed), host, login)
     }
 
-    fn with(coordinator: Coordinator, host: H, store: S, key: String) -> Self {
-        let inner = Mutex::new(Inner::new(coordinator));
-        let crowd = Arc::<Crowd>::default();
-        let waker = Waker::from(Arc::clone(&crowd));
-        let shared = Arc::new(Shared { host, store, key, inner, crowd, waker });
+    fn with(coordinator: Coordinator, host: H, login: StoredLogin<S>) -> Self {
+        let StoredLogin { store, key } = login;
+        let common = Common::new(Arc::clone(coordinator.client()), host, store);
+        let shared = Shared::new(coordinator, Arc::new(common), key.into(), Weak::new());
         Self { shared, origins: Arc::default(), patience: PATIENCE }
+    }
+
+    /// Hands what is still to be done to the program's runtime, as a task of its own. Do so wherever
+    /// a caller can be cancelled, as a web server does when its client hangs up: a refresh has then
+    /// been sent, the server has replaced the refresh token, and if nobody reads the answer, the
+    /// login is lost. It also spares callers the wait for a refresh while their token is good.
+    ///
+    /// It holds for all handles of this login, and the first one stays.
+    ///
+    /// ```
+    /// # use oauth2_proto::agent::{Agent, Host};
+    /// # fn spawn(_: impl Future<Output = ()>) {}
+    /// # fn f<H: Host>(agent: Agent<H>) {
+    /// let agent = agent.with_spawn(|rest| spawn(rest)); // tokio::spawn, for example
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn with_spawn(self, spawn: impl Fn(Rest<H, S>) + Send + Sync + 'static) -> Self {
+        self.shared.common.spawn_with(spawn);
+        self
+    }
+
+    /// Tells `hook` of every change, once and in order: of the first tokens, of those of each refresh
+    /// (for whichever resource), of what another process has stored meanwhile, of a new login in place
+    /// of the old one, and of the end of the login. What is there when the agent is made, or first
+    /// loads the login, is no change.
+    ///
+    /// It gets the key and the new state, which need not be saved yet: a login that somebody deleted
+    /// from the store is [`Unauthorized`](crate::Unauthorized), for
+    /// [`Reason::NotStarted`](crate::Reason::NotStarted). The agent is locked meanwhile: the hook must
+    /// not call it, and all who use the login wait for the hook. A panic of it stays without
+    /// consequences for the agent.
+    ///
+    /// It holds for all handles of this login, and the first one stays. To wait for changes, there is
+    /// [`changes`](Self::changes).
+    #[must_use]
+    pub fn with_change_hook(self, hook: impl Fn(&str, &State) + Send + Sync + 'static) -> Self {
+        self.shared.common.hook_with(hook);
+        self
+    }
+
+    /// For a program that runs once: relies on the time-stamps of leases; see
+    /// [`Coordinator::with_clock_skew`].
+    #[must_use]
+    pub fn with_clock_skew(self, skew: Duration) -> Self {
+        self.shared.lock().coordinator.rely_on_clocks(skew);
+        self
     }
 
     /// Names the origins whose requests may carry the token; without any, none may. It holds for
@@ -106,7 +160,7 @@ impl<H: Host, S: Store> Agent<H, S> {
         Self { origins: Arc::new(origins), ..self }
     }
 
-    /// Makes callers wait this long for a token (30 s unless told) before they get an error.
+    /// Makes callers wait this long for a token (40 s unless told) before they get an error.
     #[must_use]
     pub fn with_patience(self, patience: Duration) -> Self {
         Self { patience, ..self }
@@ -118,7 +172,8 @@ impl<H: Host, S: Store> Agent<H, S> {
     /// Why there is none: [`Error::needs_login`] tells whether a person has to log in;
     /// [`Error::Unavailable`] when the server or the store has not answered in time.
     pub async fn token(&self) -> Result<AccessToken, Error> {
-        let ask = self.shared.lock().coordinator.token(self.until());
+        let now = self.shared.common.host.now();
+        let ask = self.shared.lock().coordinator.token(self.patience, now);
         self.given(ask).await
     }
 
@@ -130,7 +185,8 @@ impl<H: Host, S: Store> Agent<H, S> {
     ///
     /// See [RFC 8707 §2.2](https://www.rfc-editor.org/rfc/rfc8707#section-2.2).
     pub async fn token_for(&self, resource: &str) -> Result<AccessToken, Error> {
-        let ask = self.shared.lock().coordinator.token_for(resource, self.until())?;
+        let now = self.shared.common.host.now();
+        let ask = self.shared.lock().coordinator.token_for(resource, self.patience, now)?;
         self.given(ask).await
     }
 
@@ -143,8 +199,8 @@ impl<H: Host, S: Store> Agent<H, S> {
         if self.with_state(|state| state.is_none()) {
             self.settle().await?;
         }
-        let until = self.until();
-        let ask = self.shared.lock().coordinator.refresh(until)?;
+        let now = self.shared.common.host.now();
+        let ask = self.shared.lock().coordinator.refresh(self.patience, now)?;
         self.given(ask).await
     }
 
@@ -155,8 +211,8 @@ impl<H: Host, S: Store> Agent<H, S> {
     pub async fn sign_out(&self) -> Result<(), Error> {
         self.shared.lock().coordinator.reload();
         self.settle().await?;
-        let now = self.shared.host.now();
-        self.shared.lock().coordinator.sign_out(now);
+        let now = self.shared.common.host.now().time();
+        self.shared.overrule(now, |coordinator| coordinator.sign_out(now));
         self.settle().await
     }
 
@@ -166,7 +222,8 @@ impl<H: Host, S: Store> Agent<H, S> {
     /// As [`Agent::new`], and [`Error::Unavailable`] when the store does not answer: the login is
     /// used and saved later.
     pub async fn log_in(&self, state: impl Into<State>) -> Result<(), Error> {
-        self.shared.lock().coordinator.log_in(state)?;
+        let now = self.shared.common.host.now().time();
+        self.shared.overrule(now, |coordinator| coordinator.log_in(state))?;
         self.settle().await
     }
 
@@ -177,7 +234,8 @@ impl<H: Host, S: Store> Agent<H, S> {
     /// # Errors
     /// [`Error::Unavailable`] when the store does not answer.
     pub async fn settle(&self) -> Result<(), Error> {
-        let ask = self.shared.lock().coordinator.settled(self.until());
+        let now = self.shared.common.host.now();
+        let ask = self.shared.lock().coordinator.settled(self.patience, now);
         self.turn(&ask).await.map(|_| ())
     }
 
@@ -192,8 +250,7 @@ impl<H: Host, S: Store> Agent<H, S> {
             return Err(Misuse::Origin.into());
         }
         let token = self.token().await?;
-        let client = Arc::clone(self.shared.lock().coordinator.client());
-        client.attach(&token, request)?;
+        self.shared.common.client.attach(&token, request)?;
         Ok(token.generation())
     }
 
@@ -222,8 +279,10 @@ impl<H: Host, S: Store> Agent<H, S> {
     /// [`Session::challenged`](crate::Session::challenged).
     #[must_use]
     pub fn challenged(&self, generation: Generation, challenge: &Challenge) -> Challenged {
-        let now = self.shared.host.now();
-        self.shared.lock().coordinator.challenged(generation, challenge, now)
+        let now = self.shared.common.host.now().time();
+        let challenged = self.shared.lock().coordinator.challenged(generation, challenge, now);
+        trace::challenged(generation, challenged);
+        challenged
     }
 
     /// Looks at the login as far as it is known here: its scope, its expiry, what the answer
@@ -243,7 +302,7 @@ impl<H: Host, S: Store> Agent<H, S> {
     /// The host that executes requests.
     #[must_use]
     pub fn host(&self) -> &H {
-        &self.shared.host
+        &self.shared.common.host
     }
 
     async fn given(&self, ask: Ask) -> Result<AccessToken, Error> {
@@ -255,19 +314,54 @@ impl<H: Host, S: Store> Agent<H, S> {
         let mut turn = Turn::new(&self.shared);
         core::future::poll_fn(|context| turn.poll(ask, context)).await
     }
-
-    fn until(&self) -> crate::Timestamp {
-        self.shared.host.now().after(self.patience)
-    }
 }
 
-/// How long a caller waits for a token.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// How long a caller waits for a token: longer than it takes to take a lease over.
+const PATIENCE: Duration = Duration::from_secs(40);
 
 impl<H: Host, S: Store> Shared<H, S> {
+    fn new(
+        coordinator: Coordinator,
+        common: Arc<Common<H, S>>,
+        key: Arc<str>,
+        home: Weak<Mutex<Open<H, S>>>,
+    ) -> Arc<Self> {
+        let inner = Mutex::new(Inner::new(coordinator));
+        Arc::new(Self { common, key, inner, crowd: Arc::default(), home })
+    }
+
+    /// Changes the login as its user wishes.
+    fn overrule<T>(&self, now: Timestamp, change: impl FnOnce(&mut Coordinator) -> T) -> T {
+        let mut inner = self.lock();
+        let changed = change(&mut inner.coordinator);
+        inner.notice(now);
+        self.publish(inner);
+        changed
+    }
+
+    /// Tells everybody of the news that has been noticed, if there is any: the hook under the lock
+    /// under which that was, so that it hears of every change once and in order.
+    fn publish(&self, mut inner: MutexGuard<'_, Inner<H, S>>) {
+        let Some(news) = inner.news.take() else { return };
+        match inner.coordinator.state() {
+            Some(state) => self.common.tell(&self.key, state),
+            None => self.common.tell(&self.key, &vacant(*news, &self.common.client)),
+        }
+        drop(inner);
+        self.crowd.wake_all();
+    }
+
     /// Never held across an await. A panic elsewhere leaves nothing half-done in here.
     fn lock(&self) -> MutexGuard<'_, Inner<H, S>> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<H: Host, S: Store> Drop for Shared<H, S> {
+    fn drop(&mut self) {
+        if let Some(home) = self.home.upgrade() {
+            home.lock().unwrap_or_else(PoisonError::into_inner).forget(&self.key);
+        }
     }
 }
 
@@ -280,9 +374,6 @@ impl<H: Host, S: Store> Clone for Agent<H, S> {
 
 impl<H: Host, S: Store> fmt::Debug for Agent<H, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Agent")
-            .field("key", &self.shared.key)
-            .field("origins", &self.origins)
-            .finish_non_exhaustive()
+        f.debug_struct("Agent").field("origins", &self.origins).finish_non_exhaustive()
     }
 }

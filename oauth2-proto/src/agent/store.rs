@@ -1,7 +1,10 @@
 //! Where logins are kept: load, and compare-and-swap.
 
+use alloc::string::String;
+use core::fmt;
+
+use super::Record;
 use crate::coordinator::{Swapped, Unknown, Version};
-use crate::machine::State;
 
 /// Keeps logins by key.
 ///
@@ -9,14 +12,14 @@ use crate::machine::State;
 /// stored is as confidential as a password.
 pub trait Store {
     /// Reading a login.
-    type Loading: Future<Output = Result<Option<(Version, State)>, Unknown>>;
+    type Loading: Future<Output = Result<Option<(Version, Record)>, Unknown>>;
     /// Replacing a login.
     type Swapping: Future<Output = Result<Swapped, Unknown>>;
 
     /// Reads the login under a key, and its version; `None` when there is none.
     ///
     /// # Errors
-    /// [`Unknown`] when the database fails, or holds something that is no login; log why.
+    /// [`Unknown`] when the database fails; log why.
     fn load(&self, key: &str) -> Self::Loading;
 
     /// Writes `new` (`None` deletes) if the version under the key is still `expected` (`None`: if
@@ -25,5 +28,29 @@ pub trait Store {
     /// # Errors
     /// [`Unknown`] when it is not certain whether it was written: a time-out is one. The caller
     /// reads and finds out.
-    fn swap(&self, key: &str, expected: Option<Version>, new: Option<&State>) -> Self::Swapping;
+    fn swap(&self, key: &str, expected: Option<Version>, new: Option<Record>) -> Self::Swapping;
+
+    /// The login under this key, whether there is one already or not: what
+    /// [`Agent::open`](super::Agent::open) takes.
+    #[must_use]
+    fn login(&self, key: impl Into<String>) -> StoredLogin<Self>
+    where
+        Self: Clone + Sized,
+    {
+        StoredLogin { store: self.clone(), key: key.into() }
+    }
+}
+
+/// One login in a store, made by [`Store::login`].
+#[derive(Clone)]
+pub struct StoredLogin<S> {
+    pub(super) store: S,
+    pub(super) key: String,
+}
+
+impl<S: fmt::Debug> fmt::Debug for StoredLogin<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // A key may be what somebody is known by, or the id of a session.
+        f.debug_struct("StoredLogin").field("store", &self.store).finish_non_exhaustive()
+    }
 }

@@ -2,39 +2,50 @@
 //! waits.
 
 use alloc::boxed::Box;
+use alloc::sync::Arc;
 use core::pin::Pin;
-use core::task::{Context, Poll};
+use core::task::{Context, Poll, Waker};
 use core::time::Duration;
 
-use super::running::{Effect, Running};
-use super::{Host, Shared, Store};
-use crate::coordinator::{Ask, Effect as Wanted, Given};
+use super::common::Common;
+use super::crowd::Visitor;
+use super::running::{Effect, Running, STORE_TIME_OUT};
+use super::trace::Trace;
+use super::{Host, Record, Rest, Shared, Store};
+use crate::coordinator::{Ask, Effect as Wanted, Given, Unknown};
 use crate::error::Error;
-use crate::value::{AccessToken, Timestamp};
+use crate::session::Lost;
+use crate::value::{AccessToken, Moment};
 
 /// A caller. When it is dropped, an effect that it began stays with the agent.
 ///
 /// Every caller that waits polls that effect when there is something to poll, so nobody depends on
 /// one that is gone, or that is kept and not polled any more.
-pub(super) struct Turn<'s, H: Host, S: Store> {
-    shared: &'s Shared<H, S>,
-    id: u64,
-    /// Whether it is in the crowd, unless it has been woken meanwhile.
+pub(super) struct Turn<H: Host, S: Store> {
+    shared: Arc<Shared<H, S>>,
+    id: Visitor,
+    /// Whether it has joined the crowd since it was last polled.
     joined: bool,
-    sleeping: Option<(Timestamp, Pin<Box<H::Sleeping>>)>,
+    /// Whether it may still be there.
+    entered: bool,
+    /// Until when, by the time that has elapsed.
+    sleeping: Option<(Duration, Pin<Box<H::Sleeping>>)>,
 }
 
 /// What a caller does next.
 enum Next {
     Return(Result<Option<AccessToken>, Error>),
     LookAgain,
-    Sleep(Timestamp),
+    Sleep(Duration),
 }
 
-impl<'s, H: Host, S: Store> Turn<'s, H, S> {
-    pub(super) fn new(shared: &'s Shared<H, S>) -> Self {
-        let id = shared.lock().visitor();
-        Self { shared, id, joined: false, sleeping: None }
+impl<H: Host, S: Store> Turn<H, S> {
+    pub(super) fn new(shared: &Arc<Shared<H, S>>) -> Self {
+        Self::of(shared, shared.lock().visitor())
+    }
+
+    fn of(shared: &Arc<Shared<H, S>>, id: Visitor) -> Self {
+        Self { shared: Arc::clone(shared), id, joined: false, entered: false, sleeping: None }
     }
 
     pub(super) fn poll(
@@ -44,7 +55,7 @@ impl<'s, H: Host, S: Store> Turn<'s, H, S> {
     ) -> Poll<Result<Option<AccessToken>, Error>> {
         self.joined = false;
         loop {
-            let now = self.shared.host.now();
+            let now = self.shared.common.host.now();
             if self.drive(now, context) {
                 continue;
             }
@@ -53,8 +64,8 @@ impl<'s, H: Host, S: Store> Turn<'s, H, S> {
                 Next::LookAgain => {}
                 // It looks once more: what happened before has woken nobody here.
                 Next::Sleep(_) if !self.joined => self.join(context),
-                Next::Sleep(until) => {
-                    if self.sleep(until, context).is_pending() {
+                Next::Sleep(pause) => {
+                    if self.sleep(pause, now, context).is_pending() {
                         return Poll::Pending;
                     }
                 }
@@ -63,82 +74,123 @@ impl<'s, H: Host, S: Store> Turn<'s, H, S> {
     }
 
     /// Polls the effect that is out; says whether there is an outcome.
-    fn drive(&mut self, now: Timestamp, context: &Context<'_>) -> bool {
-        let shared = self.shared;
-        let Some(mut running) = shared.lock().take_effect(self.id) else { return false };
-        let mut panicking = Panicking { shared, now, armed: true };
+    fn drive(&mut self, now: Moment, context: &Context<'_>) -> bool {
+        let Some(mut running) = self.shared.lock().take_effect(self.id) else { return false };
         if !self.joined {
             self.join(context);
         }
+        let shared = &*self.shared;
+        let mut panicking = Panicking { shared, now, armed: true };
         let calls = shared.crowd.calls();
-        let polled = running.poll(&mut Context::from_waker(&shared.waker));
+        let waker = Waker::from(Arc::clone(&shared.crowd));
+        let polled = running.poll(&mut Context::from_waker(&waker));
         panicking.armed = false;
-        match polled {
+        let outcome = match polled {
             Poll::Pending => {
-                shared.lock().effect = Effect::Out(running);
-                // Those whom it called meanwhile have found it taken.
-                if shared.crowd.calls() != calls {
-                    shared.crowd.wake_all();
+                let mut inner = shared.lock();
+                if !running.is_overdue(now) {
+                    inner.effect = Effect::Out(running);
+                    drop(inner);
+                    // Those whom it called meanwhile have found it taken.
+                    if shared.crowd.calls() != calls {
+                        shared.crowd.wake_all();
+                    }
+                    return false;
                 }
-                false
+                running.given_up()
             }
-            Poll::Ready(outcome) => {
-                shared.lock().report(outcome, now);
-                shared.crowd.wake_all();
-                true
-            }
-        }
+            Poll::Ready(outcome) => outcome,
+        };
+        let mut inner = shared.lock();
+        inner.report(&running, outcome, now);
+        shared.publish(inner);
+        shared.crowd.wake_all();
+        true
     }
 
     /// Asks the coordinator what to do, and begins it.
-    fn decide(&self, ask: &Ask, now: Timestamp) -> Next {
-        let shared = self.shared;
+    fn decide(&self, ask: &Ask, now: Moment) -> Next {
+        let shared = &*self.shared;
         let mut panicking = Panicking { shared, now, armed: true };
         // Released before that is dropped.
         let mut inner = shared.lock();
-        let impatient_at = ask.until().after(Duration::from_secs(1));
-        let next = if inner.is_driven_by(self.id) && now < impatient_at {
-            Ok(Next::Sleep(impatient_at))
+        let patience = ask.patience(now);
+        let next = if inner.is_driven_by(self.id) && !patience.is_zero() {
+            Ok(Next::Sleep(patience.min(STORE_TIME_OUT)))
         } else {
+            let (Common { store, host, .. }, key) = (&*shared.common, &shared.key);
+            let since = now.elapsed();
             match inner.coordinator.poll(ask, now) {
-                Wanted::Load => Err(Running::Load(Box::pin(shared.store.load(&shared.key)))),
-                Wanted::Swap(expected, state) => {
-                    let swapping = shared.store.swap(&shared.key, expected, Some(state));
-                    Err(Running::Swap(Box::pin(swapping)))
+                Wanted::Load => {
+                    Err(Running::load(since, Trace::load(&inner.coordinator), || store.load(key)))
                 }
-                Wanted::Send(request, deadline) => {
-                    Err(Running::Send(Box::pin(shared.host.send(request, deadline))))
+                Wanted::Swap(expected, state, purpose) => match Record::of(state) {
+                    Ok(record) => Err(Running::swap(since, Trace::swap(state, purpose), || {
+                        store.swap(key, expected, Some(record))
+                    })),
+                    // It is tried again, like whatever a store does not do.
+                    Err(_) => {
+                        inner.coordinator.swapped(Err(Unknown), now);
+                        Ok(Next::LookAgain)
+                    }
+                },
+                Wanted::Send(request, time_out) => {
+                    // Others may have held the lock for long, or the machine slept, since the clock was
+                    // read; and the host counts from here on.
+                    let time_out = time_out.saturating_sub(host.now().longest_since(now));
+                    if time_out.is_zero() {
+                        inner.coordinator.lost(Lost::Unsent, now);
+                        Ok(Next::LookAgain)
+                    } else {
+                        let trace = Trace::send(&inner.coordinator);
+                        Err(Running::send(since, trace, || host.send(request, time_out)))
+                    }
                 }
-                Wanted::Wait(until) => Ok(Next::Sleep(until)),
-                Wanted::Busy => Ok(Next::Sleep(impatient_at)),
+                Wanted::Wait(pause) => Ok(Next::Sleep(pause)),
+                Wanted::Busy(pause) => Ok(Next::Sleep(pause.min(STORE_TIME_OUT))),
                 Wanted::Give(Ok(Given::Token(token))) => Ok(Next::Return(Ok(Some(token.clone())))),
                 Wanted::Give(Ok(Given::Settled)) => Ok(Next::Return(Ok(None))),
                 Wanted::Give(Err(error)) => Ok(Next::Return(Err(error))),
             }
         };
         panicking.armed = false;
+        // A new login waits for the load that comes before it is saved.
+        let mut leaves_something = inner.coordinator.is_unsaved();
         let next = next.unwrap_or_else(|running| {
+            leaves_something |= running.leaves_something();
             inner.begin(running);
             Next::LookAgain
         });
-        let news = inner.notice_change();
-        drop(inner);
-        if news {
-            shared.crowd.wake_all();
+        let mut rest = None;
+        if leaves_something && let Some(spawn) = shared.common.spawn() {
+            rest = inner
+                .begin_rest()
+                .map(|id| (spawn, id, inner.coordinator.settled(Duration::MAX, now)));
+        }
+        if matches!(next, Next::Return(_)) {
+            // From here on nobody counts on this one.
+            inner.leave(self.id);
+        }
+        inner.notice(now.time());
+        shared.publish(inner);
+        if let Some((spawn, id, settled)) = rest {
+            spawn(Rest::new(Self::of(&self.shared, id), settled));
         }
         next
     }
 
     fn join(&mut self, context: &Context<'_>) {
         self.shared.crowd.join(self.id, context.waker());
-        self.joined = true;
+        (self.joined, self.entered) = (true, true);
     }
 
-    fn sleep(&mut self, until: Timestamp, context: &mut Context<'_>) -> Poll<()> {
-        let host = &self.shared.host;
-        let (_, sleeping) = match self.sleeping.take().filter(|(at, _)| *at == until) {
+    fn sleep(&mut self, pause: Duration, now: Moment, context: &mut Context<'_>) -> Poll<()> {
+        let host = &self.shared.common.host;
+        let until = now.elapsed().saturating_add(pause);
+        // One that wakes a little too early is as good: what there is to do is looked up anew.
+        let (_, sleeping) = match self.sleeping.take().filter(|(at, _)| *at <= until) {
             Some(sleeping) => self.sleeping.insert(sleeping),
-            None => self.sleeping.insert((until, Box::pin(host.sleep_until(until)))),
+            None => self.sleeping.insert((until, Box::pin(host.sleep(pause)))),
         };
         let slept = sleeping.as_mut().poll(context);
         if slept.is_ready() {
@@ -148,12 +200,12 @@ impl<'s, H: Host, S: Store> Turn<'s, H, S> {
     }
 }
 
-impl<H: Host, S: Store> Drop for Turn<'_, H, S> {
+impl<H: Host, S: Store> Drop for Turn<H, S> {
     fn drop(&mut self) {
         let mut inner = self.shared.lock();
         inner.leave(self.id);
         drop(inner);
-        if self.joined {
+        if self.entered {
             self.shared.crowd.leave(self.id);
         }
     }
@@ -162,14 +214,16 @@ impl<H: Host, S: Store> Drop for Turn<'_, H, S> {
 /// Notices when the code of others panics while it makes or polls the effect.
 struct Panicking<'s, H: Host, S: Store> {
     shared: &'s Shared<H, S>,
-    now: Timestamp,
+    now: Moment,
     armed: bool,
 }
 
 impl<H: Host, S: Store> Drop for Panicking<'_, H, S> {
     fn drop(&mut self) {
         if self.armed {
-            self.shared.lock().abandon(self.now);
+            let mut inner = self.shared.lock();
+            inner.abandon(self.now);
+            self.shared.publish(inner);
             self.shared.crowd.wake_all();
         }
     }

@@ -1,12 +1,14 @@
 //! What a coordinator asks for, what it is asked, and what it is told.
 
 use alloc::string::String;
+use core::fmt;
+use core::time::Duration;
 
 use http::Request;
 
 use crate::error::Error;
 use crate::machine::State;
-use crate::value::{AccessToken, Body, Generation, Timestamp};
+use crate::value::{AccessToken, Body, Generation, Moment};
 
 /// What a caller wants, and for how long it waits.
 #[derive(Debug)]
@@ -14,16 +16,17 @@ pub struct Ask {
     pub(super) want: Want,
     /// For which resource, if not for the login itself.
     pub(super) resource: Option<String>,
-    pub(super) until: Timestamp,
+    /// On the clock that only goes on.
+    pub(super) until: Duration,
     /// The failures before this caller came are not its own.
     pub(super) failures: u64,
 }
 
 impl Ask {
-    /// The last moment at which the caller waits: once it is past, [`Effect::Busy`] ends.
+    /// How long the caller still waits.
     #[must_use]
-    pub const fn until(&self) -> Timestamp {
-        self.until
+    pub const fn patience(&self, now: Moment) -> Duration {
+        self.until.saturating_sub(now.elapsed())
     }
 }
 
@@ -39,21 +42,35 @@ pub(super) enum Want {
 /// What to do next for a caller.
 #[derive(Debug)]
 #[non_exhaustive]
+#[expect(clippy::large_enum_variant, reason = "it is matched at once")]
 pub enum Effect<'c> {
     /// Read the login, and report to [`loaded`](crate::Coordinator::loaded).
     Load,
     /// Replace the stored login if it still has this version (`None`: if there is none), and
     /// report to [`swapped`](crate::Coordinator::swapped).
-    Swap(Option<Version>, &'c State),
-    /// Send this request, give it up at this moment, and report to
+    Swap(Option<Version>, &'c State, Purpose),
+    /// Send this request now, give it up after this long, and report to
     /// [`received`](crate::Coordinator::received) or [`lost`](crate::Coordinator::lost).
-    Send(Request<Body>, Timestamp),
-    /// Poll again at this moment, or when another caller's effect has been reported.
-    Wait(Timestamp),
-    /// An effect that another caller got is still out: poll again when it has been reported.
-    Busy,
+    Send(Request<Body>, Duration),
+    /// Poll again after this long, or when another caller's effect has been reported.
+    Wait(Duration),
+    /// An effect that another caller got is still out: poll again when it has been reported, or
+    /// after this long.
+    Busy(Duration),
     /// This is what the caller asked for.
     Give(Result<Given<'c>, Error>),
+}
+
+/// What a swap is for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum Purpose {
+    /// It keeps others from sending while a request is on its way.
+    Lease,
+    /// The same, where another holder's lease is over and nobody knows what became of its request.
+    TakeOver,
+    /// It saves what has been learnt.
+    Save,
 }
 
 /// What a caller gets.
@@ -68,20 +85,26 @@ pub enum Given<'c> {
 
 /// Which write of a key this is. A store never gives the same one twice for a key, not even after
 /// the key was deleted and made again.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub struct Version(u128);
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Version([u8; 16]);
 
 impl Version {
     /// The version with this number.
     #[must_use]
     pub const fn new(number: u128) -> Self {
-        Self(number)
+        Self(number.to_be_bytes())
     }
 
     /// Its number.
     #[must_use]
     pub const fn number(self) -> u128 {
-        self.0
+        u128::from_be_bytes(self.0)
+    }
+}
+
+impl fmt::Debug for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Version").field(&self.number()).finish()
     }
 }
 

@@ -23,6 +23,8 @@ pub enum Misuse {
     Member(Box<str>),
     /// The state belongs to another client.
     WrongClient,
+    /// What is stored is no login that this program can read.
+    StoredLogin,
     /// This server was made without the endpoint that the call needs.
     NoEndpoint(&'static str),
     /// There is neither a refresh token nor a grant that can be repeated.
@@ -77,6 +79,11 @@ impl fmt::Display for Misuse {
             Self::WrongClient => {
                 f.write_str("the state belongs to another client_id or authorization server")
             }
+            Self::StoredLogin => f.write_str(
+                "what is stored is no login that this program can read: it is sealed with another \
+                 key, damaged, or of a newer version; read it with what wrote it, or replace it by a \
+                 new login",
+            ),
             Self::NoEndpoint(name) => write!(f, "the server was made without its {name}"),
             Self::NotRenewable => f.write_str(
                 "there is no refresh token and no grant to repeat; begin a new login instead",

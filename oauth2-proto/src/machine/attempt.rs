@@ -49,8 +49,13 @@ impl Attempt {
 
     /// When the host must have given the request up.
     pub(crate) const fn deadline(&self) -> Timestamp {
-        let margin = self.lease.div_ceil(6);
-        self.sent_at.after(Duration::from_secs(self.lease.saturating_sub(margin)))
+        self.sent_at.after(Duration::from_secs(self.lease).saturating_sub(self.margin()))
+    }
+
+    /// By how much a sender gives up before its lease is over, and by how much others wait longer:
+    /// what two clocks may differ by meanwhile.
+    pub(crate) const fn margin(&self) -> Duration {
+        Duration::from_secs(self.lease.div_ceil(6))
     }
 
     /// When the next attempt may be sent: when the lease of this one is over, counted from `start`

@@ -1,5 +1,6 @@
 //! There are tokens: what they are good for, and until when.
 
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -27,23 +28,52 @@ use crate::wire::extra;
 pub struct Authorized {
     pub(crate) login: Login,
     pub(crate) tokens: Tokens,
-    /// Access tokens for one resource each, beside the one above (RFC 8707 §2.2).
-    pub(crate) others: Vec<ForResource>,
     pub(crate) renewal: Option<Renewal>,
-    /// What was granted to the login, where `tokens` were asked for less.
+    pub(crate) rare: Option<Box<Rare>>,
+    pub(crate) setbacks: Setbacks,
+}
+
+/// What few logins have.
+#[derive(Debug)]
+pub(crate) struct Rare {
+    /// Access tokens for one resource each, beside that of the login itself (RFC 8707 §2.2).
+    pub(crate) others: Vec<ForResource>,
+    /// What was granted to the login, where its tokens were asked for less.
     pub(crate) full_scope: Option<Scope>,
     /// OpenID Connect: what the ID token has to repeat.
-    pub(crate) nonce: Option<RandomText>,
+    pub(crate) nonce: Option<Box<RandomText>>,
     /// Callback parameters of the provider's own, as the text of a JSON object.
     pub(crate) kept: Secret,
-    pub(crate) setbacks: Setbacks,
+}
+
+impl Rare {
+    /// All of it; nothing where there is none.
+    pub(crate) fn new(
+        others: Vec<ForResource>,
+        full_scope: Option<Scope>,
+        nonce: Option<Box<RandomText>>,
+        kept: Secret,
+    ) -> Option<Box<Self>> {
+        let nothing = others.is_empty()
+            && full_scope.is_none()
+            && nonce.is_none()
+            && kept.expose().is_empty();
+        (!nothing).then(|| Box::new(Self { others, full_scope, nonce, kept }))
+    }
+}
+
+impl Default for Rare {
+    fn default() -> Self {
+        let kept = Secret::new(String::new());
+        Self { others: Vec::new(), full_scope: None, nonce: None, kept }
+    }
 }
 
 /// What new tokens are asked for with.
 #[derive(Clone, Debug)]
 pub(crate) enum Renewal {
     RefreshToken(Secret),
-    ClientCredentials(ClientCredentials),
+    ClientCredentials(Box<ClientCredentials>),
 }
 
 impl Renewal {
@@ -119,7 +149,7 @@ impl Authorized {
     /// refresh. It came through the browser, so the person can have changed it.
     #[must_use]
     pub fn kept(&self, name: &str) -> Option<String> {
-        extra(self.kept.expose(), name)
+        extra(self.rare.as_ref()?.kept.expose(), name)
     }
 
     /// The `nonce` that was sent where an ID token was asked for: the ID token of this login has to
@@ -128,7 +158,7 @@ impl Authorized {
     /// See [OpenID Connect Core §3.1.3.7](https://openid.net/specs/openid-connect-core-1_0.html#IDTokenValidation).
     #[must_use]
     pub fn nonce(&self) -> Option<&str> {
-        self.nonce.as_ref().map(RandomText::as_str)
+        self.rare.as_ref()?.nonce.as_deref().map(RandomText::as_str)
     }
 
     /// The raw ID token. **Its signature has not been checked.**
@@ -245,15 +275,27 @@ impl Authorized {
         Ok((request, Refreshing { held: self, asked, attempt }))
     }
 
+    /// Access tokens for one resource each, beside that of the login itself.
+    pub(crate) fn others(&self) -> &[ForResource] {
+        self.rare.as_ref().map_or(&[], |rare| &rare.others)
+    }
+
+    /// What was granted to the login, even where its tokens were asked for less.
+    pub(crate) fn full_scope(&self) -> &Scope {
+        let full = self.rare.as_ref().and_then(|rare| rare.full_scope.as_ref());
+        full.unwrap_or(&self.tokens.granted)
+    }
+
     /// The tokens for this resource; those of the login itself for none.
     pub(crate) fn held_for(&self, resource: Option<&str>) -> Option<&Tokens> {
         let Some(resource) = resource else { return Some(&self.tokens) };
-        self.others.iter().find(|other| other.resource == resource).map(|other| &other.tokens)
+        self.others().iter().find(|other| other.resource == resource).map(|other| &other.tokens)
     }
 
     /// The tokens of this generation.
     pub(crate) fn held_of(&mut self, generation: Generation) -> Option<&mut Tokens> {
-        let others = self.others.iter_mut().map(|other| &mut other.tokens);
+        let others =
+            self.rare.iter_mut().flat_map(|rare| &mut rare.others).map(|other| &mut other.tokens);
         core::iter::once(&mut self.tokens)
             .chain(others)
             .find(|tokens| tokens.access.generation() == generation)
@@ -261,14 +303,14 @@ impl Authorized {
 
     /// The generations whose tokens resource servers have refused.
     pub(crate) fn rejected(&self) -> impl Iterator<Item = Generation> {
-        let others = self.others.iter().map(|other| &other.tokens);
+        let others = self.others().iter().map(|other| &other.tokens);
         let all = core::iter::once(&self.tokens).chain(others);
         all.filter(|tokens| tokens.rejected).map(|tokens| tokens.access.generation())
     }
 
     /// Whether the tokens of this generation are known to be rejected, or gone.
     pub(crate) fn is_rejected(&self, generation: Generation) -> bool {
-        let others = self.others.iter().map(|other| &other.tokens);
+        let others = self.others().iter().map(|other| &other.tokens);
         core::iter::once(&self.tokens)
             .chain(others)
             .all(|tokens| tokens.rejected || tokens.access.generation() != generation)
@@ -287,14 +329,14 @@ impl Authorized {
     ) -> Result<Request<Body>, Error> {
         match self.renewal.as_ref().ok_or(Misuse::NotRenewable)? {
             Renewal::RefreshToken(token) => {
-                let capacity = token.expose().len().saturating_add(asked.params.len());
+                let capacity = token.expose().len().saturating_add(asked.params().len());
                 let capacity = capacity.saturating_mul(2).saturating_add(64);
                 let mut form = client.form("refresh_token", capacity);
                 form.pair("refresh_token", token.expose());
-                if let Some(scope) = &asked.scope {
+                if let Some(scope) = asked.scope() {
                     form.pair("scope", scope.as_str());
                 }
-                form.encoded_pairs(&asked.params);
+                form.encoded_pairs(asked.params());
                 client.post(RequestKind::Refresh, form, now)
             }
             Renewal::ClientCredentials(grant) => grant.request(client, RequestKind::Refresh, now),
@@ -304,7 +346,7 @@ impl Authorized {
     /// These tokens are of no use any more, and this is why.
     pub(crate) fn end(self, reason: Reason) -> Unauthorized {
         let renewal = match self.renewal {
-            Some(Renewal::ClientCredentials(grant)) => Some(grant),
+            Some(Renewal::ClientCredentials(grant)) => Some(*grant),
             Some(Renewal::RefreshToken(_)) | None => None,
         };
         let requested = self.tokens.requested;

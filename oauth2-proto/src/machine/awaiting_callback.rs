@@ -1,5 +1,6 @@
 //! The browser is away: the state that a pending login is kept in, and the proof it leads to.
 
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
@@ -115,13 +116,31 @@ impl AwaitingCallback {
             login: self.pending.login,
             code: Secret::new(code.into_owned()),
             verifier: self.verifier.clone(),
-            nonce: self.pending.nonce.clone(),
+            nonce: self.pending.nonce.clone().map(Box::new),
             id_token: found.id_token.map(Secret::new),
             kept,
             redirect_uri: self.pending.redirect_uri.clone(),
             scope: self.pending.scope.clone(),
             added: self.resources.iter().cloned().map(Added::Resource).collect(),
         })
+    }
+
+    /// Whether a callback carries the `state` of this login: several that began in one browser are
+    /// told apart by it.
+    ///
+    /// Ask only those that the browser's own cookie led to, never all that there are; and then
+    /// [`accept`](Self::accept) the callback, of which nothing else has been checked.
+    ///
+    /// # Errors
+    /// [`Error::Misuse`]: another client's state. [`Error::Forged`] when a parameter comes twice.
+    ///
+    /// See [RFC 6749 §10.12](https://www.rfc-editor.org/rfc/rfc6749#section-10.12).
+    pub fn is_answered_by<'c>(
+        &self,
+        client: &Client,
+        callback: impl Into<Callback<'c>>,
+    ) -> Result<bool, Error> {
+        self.pending.is_answered_by(client, &callback.into())
     }
 
     /// The state that the login is in after [`accept`](Self::accept) refused with this error:

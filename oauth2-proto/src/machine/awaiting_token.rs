@@ -50,7 +50,7 @@ impl Grant {
             Self::OneTime(grant) => tokens.asked_for(grant.scope, granted),
             Self::ClientCredentials(grant) => {
                 tokens.asked_for(grant.scope.clone(), granted);
-                tokens.renewal = Some(Renewal::ClientCredentials(grant));
+                tokens.renewal = Some(Renewal::ClientCredentials(Box::new(grant)));
             }
         }
     }

@@ -1,5 +1,6 @@
 //! An authorization code that has passed every check: a proof, not a string.
 
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
@@ -21,7 +22,7 @@ pub struct Code {
     pub(super) login: Login,
     pub(super) code: Secret,
     pub(super) verifier: RandomText,
-    pub(super) nonce: Option<RandomText>,
+    pub(super) nonce: Option<Box<RandomText>>,
     pub(super) id_token: Option<Secret>,
     pub(super) kept: Vec<(String, String)>,
     pub(super) redirect_uri: String,

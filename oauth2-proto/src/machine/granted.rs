@@ -1,9 +1,10 @@
 //! What a token answer makes of a login: a new one, or the successor of the one that asked.
 
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::{Asked, Authorized, Login, Renewal, Setbacks, Tokens};
+use super::{Asked, Authorized, Login, Rare, Renewal, Setbacks, Tokens};
 use crate::client::Client;
 use crate::value::{RandomText, Scope, Secret, Timestamp};
 use crate::wire::Granted;
@@ -27,16 +28,7 @@ impl Authorized {
             setbacks.failures = earlier.failures;
             setbacks.back_off(None, now);
         }
-        Self {
-            login,
-            tokens,
-            others: Vec::new(),
-            renewal,
-            full_scope: None,
-            nonce: None,
-            kept: Secret::from(""),
-            setbacks,
-        }
+        Self { login, tokens, renewal, rare: None, setbacks }
     }
 
     /// Adds what was asked for. RFC 6749 §5.1: an answer without scope has granted just that.
@@ -60,8 +52,7 @@ impl Authorized {
     }
 
     /// Adds what only a login in a browser has.
-    pub(super) fn in_browser(&mut self, nonce: Option<RandomText>, kept: &[(String, String)]) {
-        self.nonce = nonce;
+    pub(super) fn in_browser(&mut self, nonce: Option<Box<RandomText>>, kept: &[(String, String)]) {
         let mut text = String::new();
         for (name, value) in kept {
             text.push(if text.is_empty() { '{' } else { ',' });
@@ -72,28 +63,28 @@ impl Authorized {
         }
         if !text.is_empty() {
             text.push('}');
-            self.kept = Secret::new(text);
         }
+        self.rare = Rare::new(Vec::new(), None, nonce, Secret::new(text));
     }
 
     /// Keeps what these tokens' predecessors had and the answer does not mention.
     pub(super) fn succeeding(mut self, old: Self, asked: Asked, granted: &Granted<'_>) -> Self {
-        self.nonce = old.nonce;
-        self.kept = old.kept;
-        self.others = old.others;
-        if let Some(resource) = asked.resource {
+        let (narrower, resource) = asked.into_parts();
+        if let Some(resource) = resource {
             // RFC 6749 §6: without scope, it is that of the refresh token.
-            let full = old.full_scope.as_ref().unwrap_or(&old.tokens.granted).clone();
+            let full = old.full_scope().clone();
+            self.rare = old.rare;
             let mut tokens = core::mem::replace(&mut self.tokens, old.tokens);
             tokens.granted = granted.scope(full);
             tokens.requested = self.tokens.requested.clone();
-            self.full_scope = old.full_scope;
             self.hold_for(resource, tokens);
         } else {
-            let full = old.full_scope.unwrap_or(old.tokens.granted);
-            self.tokens.granted = match asked.scope {
+            self.rare = old.rare;
+            let full = self.rare.as_mut().and_then(|rare| rare.full_scope.take());
+            let full = full.unwrap_or(old.tokens.granted);
+            self.tokens.granted = match narrower {
                 Some(narrower) => {
-                    self.full_scope = Some(full);
+                    self.rare.get_or_insert_default().full_scope = Some(full);
                     granted.scope(narrower)
                 }
                 None => granted.scope(full),

@@ -1,6 +1,7 @@
 //! The implicit grant (RFC 6749 §4.2): the token itself comes back in the callback's fragment. Kept
 //! for servers that offer nothing better.
 
+use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use core::fmt;
 use core::time::Duration;
@@ -146,7 +147,7 @@ impl AwaitingFragment {
                 let mut tokens =
                     Authorized::new(login, client, &granted, Setbacks::default(), now, now);
                 tokens.asked_for(self.pending.scope.clone(), &granted);
-                tokens.in_browser(self.pending.nonce.clone(), &kept);
+                tokens.in_browser(self.pending.nonce.clone().map(Box::new), &kept);
                 Ok(tokens)
             }
             Answer::Denied(denied) => Err(Error::Denied(denied)),

@@ -49,7 +49,7 @@ impl State {
         let (asked_for, sent_at) = (*asked_for, *sent_at);
         let login = Login::of(asked_for, client);
         let generation = login.next().generation();
-        let held = self.tokens().and_then(|held| held.held_for(asked.resource.as_deref()));
+        let held = self.tokens().and_then(|held| held.held_for(asked.resource()));
         let heard = client.hear(*kind, held.map(|held| &held.access), sent_at, response);
         let Answer::Granted(granted) = Answer::read(heard.reply(TOKEN_ENDPOINT), generation) else {
             return Late::Yields(self);
@@ -100,9 +100,9 @@ impl State {
 impl Authorized {
     /// Takes a login up again that was given up in doubt, and has forgotten what it held.
     fn taken_up(mut self, ended: Unauthorized, asked: &Asked, granted: &Granted<'_>) -> Late {
-        if asked.resource.is_none() {
+        if asked.resource().is_none() {
             self.asked_for(ended.requested, granted);
-            if let Some(narrower) = &asked.scope {
+            if let Some(narrower) = asked.scope() {
                 self.tokens.granted = granted.scope(narrower.clone());
             }
             return Late::Wins(self);

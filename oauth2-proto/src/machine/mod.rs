@@ -36,7 +36,7 @@ mod unauthorized;
 
 pub(crate) use attempt::{Attempt, Setbacks};
 pub use authorized::Authorized;
-pub(crate) use authorized::Renewal;
+pub(crate) use authorized::{Rare, Renewal};
 pub use awaiting_callback::AwaitingCallback;
 pub use awaiting_request_uri::AwaitingRequestUri;
 pub use awaiting_token::AwaitingToken;

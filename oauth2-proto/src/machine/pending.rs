@@ -66,7 +66,7 @@ impl Pending {
         }
         check_issuer(client, found.iss.as_deref().or(beside.as_deref()))?;
         // RFC 6749 §10.12: the client MUST check that the state matches the user agent's.
-        if !found.state.as_ref().is_some_and(|state| self.state.matches(state)) {
+        if !self.has_state_of(&found) {
             return Err(Error::Forged(Forged::State));
         }
         if let Some(error) = found.error.as_ref().filter(|error| !error.is_empty()) {
@@ -75,6 +75,25 @@ impl Pending {
             return Err(Error::Denied(denied));
         }
         Ok(found)
+    }
+
+    /// Whether a callback carries this login's `state`, whatever else is wrong with it.
+    pub(super) fn is_answered_by(
+        &self,
+        client: &Client,
+        callback: &Callback<'_>,
+    ) -> Result<bool, Error> {
+        self.login.check(client)?;
+        let found = callback.parameters(
+            self.returned_in,
+            |name| client.callback_parameter(name),
+            |_| false,
+        )?;
+        Ok(self.has_state_of(&found))
+    }
+
+    fn has_state_of(&self, found: &CallbackParameters<'_>) -> bool {
+        found.state.as_ref().is_some_and(|state| self.state.matches(state))
     }
 
     /// Those of the provider's own parameters that stay with the tokens.

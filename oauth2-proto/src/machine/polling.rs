@@ -37,7 +37,6 @@ pub struct Polling {
 /// What a poll brought.
 #[derive(Debug)]
 #[expect(clippy::exhaustive_enums, reason = "a caller's match should break when one is added")]
-#[expect(clippy::large_enum_variant, reason = "it is matched at once")]
 pub enum Polled {
     /// Nobody has decided yet: poll again, not before [`Polling::next_poll`].
     Pending(Polling),

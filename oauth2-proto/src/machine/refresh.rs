@@ -1,5 +1,6 @@
 //! What a refresh may ask for beyond new tokens (RFC 6749 §6, RFC 8707 §2.2).
 
+use alloc::boxed::Box;
 use alloc::string::String;
 use core::fmt;
 
@@ -38,16 +39,13 @@ impl<'a> Refresh<'a> {
         let scope = Scope::new(self.scope)?;
         // RFC 6749 §6: MUST NOT include any scope not originally granted by the resource owner. What
         // was asked for counts as granted: Google gives scopes other names than those asked for.
-        let granted = login.full_scope.as_ref().unwrap_or(&login.tokens.granted);
+        let granted = login.full_scope();
         if !scope.without(granted).without(&login.tokens.requested).is_empty() {
             return Err(Misuse::Scope);
         }
         let is_repeated = matches!(login.renewal, Some(Renewal::ClientCredentials(_)));
-        let asked = Asked {
-            scope: (!scope.is_empty()).then_some(scope),
-            params: self.params.encoded(),
-            resource: None,
-        };
+        let scope = (!scope.is_empty()).then_some(scope);
+        let asked = Asked::new(scope, self.params.encoded(), None);
         // Client credentials are repeated as they were first asked for.
         if is_repeated && asked != Asked::default() {
             return Err(Misuse::NotRenewable);
@@ -64,7 +62,9 @@ impl<'a> Refresh<'a> {
         check_resource(resource)?;
         login.check_room(resource, now)?;
         let asked = Self::default().resource(resource).checked(login)?;
-        Ok(Asked { resource: Some(resource.into()), ..asked })
+        let mut wishes = asked.0.unwrap_or_default();
+        wishes.resource = Some(resource.into());
+        Ok(Asked(Some(wishes)))
     }
 }
 
@@ -77,7 +77,7 @@ impl Authorized {
         if !self.is_refreshable() {
             return Err(Misuse::NotRenewable);
         }
-        let good = self.others.iter().filter(|other| other.tokens.usable(now).is_some());
+        let good = self.others().iter().filter(|other| other.tokens.usable(now).is_some());
         if good.count() >= MOST_RESOURCES {
             return Err(Misuse::Url("resource", "is one too many for one login"));
         }
@@ -87,15 +87,16 @@ impl Authorized {
     /// Holds a token for a resource, in place of the one before it, or of the one that expires
     /// first where there are too many.
     pub(super) fn hold_for(&mut self, resource: String, tokens: Tokens) {
-        self.others.retain(|other| other.resource != resource);
-        if self.others.len() >= MOST_RESOURCES {
+        let others = &mut self.rare.get_or_insert_default().others;
+        others.retain(|other| other.resource != resource);
+        if others.len() >= MOST_RESOURCES {
             let worth = |other: &ForResource| (!other.tokens.rejected, other.tokens.lasts_until());
-            let least = self.others.iter().enumerate().min_by_key(|(_, other)| worth(other));
+            let least = others.iter().enumerate().min_by_key(|(_, other)| worth(other));
             if let Some((index, _)) = least {
-                self.others.remove(index);
+                others.remove(index);
             }
         }
-        self.others.push(ForResource { resource, tokens });
+        others.push(ForResource { resource, tokens });
     }
 }
 
@@ -106,20 +107,50 @@ impl fmt::Debug for Refresh<'_> {
 }
 
 /// What a refresh on its way has asked for: kept, so that it can be asked for again.
+///
+/// Most ask for nothing, and then this takes no room of its own.
 #[derive(Clone, PartialEq, Eq, Default)]
-pub(crate) struct Asked {
-    pub(crate) scope: Option<Scope>,
+pub(crate) struct Asked(Option<Box<Wishes>>);
+
+#[derive(Clone, PartialEq, Eq, Default)]
+struct Wishes {
+    scope: Option<Scope>,
+    params: String,
+    resource: Option<String>,
+}
+
+impl Asked {
+    pub(crate) fn new(scope: Option<Scope>, params: String, resource: Option<String>) -> Self {
+        let nothing = scope.is_none() && params.is_empty() && resource.is_none();
+        Self((!nothing).then(|| Box::new(Wishes { scope, params, resource })))
+    }
+
+    /// Less than the whole scope.
+    pub(crate) fn scope(&self) -> Option<&Scope> {
+        self.0.as_ref()?.scope.as_ref()
+    }
+
     /// The caller's own parameters and resources, encoded.
-    pub(crate) params: String,
+    pub(crate) fn params(&self) -> &str {
+        self.0.as_ref().map_or("", |wishes| &wishes.params)
+    }
+
     /// The answer is for this resource only, beside the tokens that are held.
-    pub(crate) resource: Option<String>,
+    pub(crate) fn resource(&self) -> Option<&str> {
+        self.0.as_ref()?.resource.as_deref()
+    }
+
+    /// Scope and resource.
+    pub(super) fn into_parts(self) -> (Option<Scope>, Option<String>) {
+        self.0.map_or((None, None), |wishes| (wishes.scope, wishes.resource))
+    }
 }
 
 impl fmt::Debug for Asked {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Asked")
-            .field("scope", &self.scope)
-            .field("resource", &self.resource)
+            .field("scope", &self.scope())
+            .field("resource", &self.resource())
             .finish_non_exhaustive()
     }
 }

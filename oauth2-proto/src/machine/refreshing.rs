@@ -57,7 +57,7 @@ impl Refreshing {
             return Err(Failed::new(misuse, self));
         }
         let login = self.held.login;
-        let held = self.held.held_for(self.asked.resource.as_deref());
+        let held = self.held.held_for(self.asked.resource());
         let held = held.map(|held| &held.access);
         let heard = client.hear(RequestKind::Refresh, held, self.attempt.sent_at, response);
         match Answer::read(heard.reply(TOKEN_ENDPOINT), login.next().generation()) {
@@ -127,7 +127,7 @@ impl Refreshing {
         resource: Option<&str>,
         now: Timestamp,
     ) -> Result<Self, Failed> {
-        if self.asked.resource.is_none() || self.asked.resource.as_deref() == resource {
+        if self.asked.resource().is_none() || self.asked.resource() == resource {
             return Ok(self);
         }
         let asked = match resource {

@@ -70,7 +70,7 @@ impl Authorized {
             }
             Some(Renewal::ClientCredentials(_)) | None => None,
         };
-        let others = self.others.iter().map(|other| &other.tokens);
+        let others = self.others().iter().map(|other| &other.tokens);
         let access = core::iter::once(&self.tokens)
             .chain(others)
             .map(|tokens| tokens.access.expose())

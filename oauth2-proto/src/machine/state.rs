@@ -68,8 +68,8 @@ impl State {
             (Some(own), Some(others)) => {
                 own.setbacks == others.setbacks
                     && own.tokens.is_same(&others.tokens)
-                    && own.others.len() == others.others.len()
-                    && own.others.iter().zip(&others.others).all(|(own, other)| {
+                    && own.others().len() == others.others().len()
+                    && own.others().iter().zip(others.others()).all(|(own, other)| {
                         own.resource == other.resource && own.tokens.is_same(&other.tokens)
                     })
             }

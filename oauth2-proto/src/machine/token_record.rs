@@ -8,7 +8,6 @@ mod foreign;
 use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::String;
-use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
 
@@ -191,10 +190,7 @@ impl Client {
                 expires_at,
                 rejected: false,
             },
-            others: Vec::new(),
-            full_scope: None,
-            nonce: None,
-            kept: Secret::new(String::new()),
+            rare: None,
             setbacks: Setbacks::default(),
         })
     }

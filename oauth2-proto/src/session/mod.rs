@@ -3,6 +3,7 @@
 mod plan;
 mod step;
 
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use http::{Request, Response};
@@ -58,7 +59,7 @@ pub struct Session {
     /// been set back, and its lease is counted from here.
     first_seen: Option<Timestamp>,
     /// Why the request of the latest step could not be built.
-    obstacle: Option<Error>,
+    obstacle: Option<Box<Error>>,
 }
 
 /// A token is not given up for a challenge before it is this old (seconds): a resource server that
@@ -109,13 +110,13 @@ impl Session {
     /// Why the latest step could not build the request that it was time for: what
     /// [`Authenticate`](crate::Authenticate) says. The next attempt waits.
     #[must_use]
-    pub const fn obstacle(&self) -> Option<&Error> {
-        self.obstacle.as_ref()
+    pub fn obstacle(&self) -> Option<&Error> {
+        self.obstacle.as_deref()
     }
 
     /// What to do now.
     pub fn step(&mut self, now: Timestamp) -> Step<'_> {
-        self.step_toward(None, now)
+        self.step_toward(None, None, now)
     }
 
     /// What to do now for an access token for this resource, beside the one of the login itself.
@@ -128,7 +129,7 @@ impl Session {
     pub fn step_for(&mut self, resource: &str, now: Timestamp) -> Result<Step<'_>, Error> {
         check_resource(resource)?;
         self.check_room(Some(resource), now)?;
-        Ok(self.step_toward(Some(resource), now))
+        Ok(self.step_toward(Some(resource), None, now))
     }
 
     /// Whether the login that is held can have a token for this resource.
@@ -139,16 +140,23 @@ impl Session {
         }
     }
 
-    pub(crate) fn step_toward(&mut self, resource: Option<&str>, now: Timestamp) -> Step<'_> {
+    /// What to do now; `lease_start` is from when the lease of the attempt on its way counts, where
+    /// that is not what its own time-stamp says.
+    pub(crate) fn step_toward(
+        &mut self,
+        resource: Option<&str>,
+        lease_start: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Step<'_> {
         self.obstacle = None;
-        let mut plan = self.plan(resource, now);
+        let mut plan = self.plan(resource, lease_start, now);
         if let Plan::Send(due) = plan {
             match self.send(resource, due, now) {
                 Ok((ticket, request)) => return Step::Send(ticket, request),
-                Err(error) => self.obstacle = Some(error),
+                Err(error) => self.obstacle = Some(Box::new(error)),
             }
             self.state.set_back(now);
-            plan = self.plan(resource, now);
+            plan = self.plan(resource, lease_start, now);
         }
         match plan {
             Plan::Expire => self.expire(),
@@ -321,7 +329,7 @@ impl Session {
         }
     }
 
-    fn is_current(&self, ticket: &Ticket) -> bool {
+    pub(crate) fn is_current(&self, ticket: &Ticket) -> bool {
         self.state.identity().generation() == ticket.question.asked_for
             && self
                 .state
@@ -368,6 +376,13 @@ impl Session {
         let login: Login = *self.state.identity();
         let vacant = Unauthorized::ended(login, Reason::NotStarted, crate::Scope::default());
         (Arc::clone(&self.client), core::mem::replace(&mut self.state, vacant.into()))
+    }
+
+    /// A resource server has refused the tokens of this generation, as others have heard.
+    pub(crate) fn reject(&mut self, generation: Generation) {
+        if let Some(tokens) = self.state.tokens_mut().and_then(|held| held.held_of(generation)) {
+            tokens.rejected = true;
+        }
     }
 
     pub(crate) fn hold(&mut self, holder: HolderId) {

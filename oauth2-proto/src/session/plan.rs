@@ -17,9 +17,14 @@ pub(super) enum Plan {
 }
 
 impl Session {
-    pub(super) fn plan(&mut self, resource: Option<&str>, now: Timestamp) -> Plan {
+    pub(super) fn plan(
+        &mut self,
+        resource: Option<&str>,
+        lease_start: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Plan {
         let forced = self.refresh_wanted && resource.is_none();
-        let start = self.lease_start(now);
+        let start = lease_start.unwrap_or_else(|| self.lease_start(now));
         match &self.state {
             State::Unauthorized(state) if state.renewal.is_none() => Plan::Login,
             State::Unauthorized(state) => {

@@ -2,6 +2,7 @@
 
 use alloc::vec::Vec;
 use core::fmt;
+use core::time::Duration;
 
 use http::Request;
 
@@ -31,8 +32,8 @@ pub enum Step<'s> {
 #[derive(Debug)]
 #[must_use = "hand it back with the outcome of the request"]
 pub struct Ticket {
-    pub(super) question: Question,
-    pub(super) attempt: u32,
+    pub(crate) question: Question,
+    pub(crate) attempt: u32,
     pub(super) deadline: Timestamp,
 }
 
@@ -43,14 +44,14 @@ impl Ticket {
         self.deadline
     }
 
-    /// Whether the request may still be sent: law 6, no request leaves after its lease.
-    pub(crate) fn is_timely(&self, now: Timestamp) -> bool {
-        self.question.sent_at <= now && now < self.deadline
+    /// How long the request may take from its lease on.
+    pub(crate) fn time_out(&self) -> Duration {
+        self.deadline.since(self.question.sent_at)
     }
 
     /// The resource whose token was asked for, if not the login's own.
     pub(crate) fn resource(&self) -> Option<&str> {
-        self.question.asked.resource.as_deref()
+        self.question.asked.resource()
     }
 }
 

@@ -2,6 +2,8 @@
 
 use alloc::string::String;
 use core::fmt;
+use core::num::NonZero;
+use core::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -160,11 +162,27 @@ impl Seed {
         Self { random: self.random, counter: self.counter }
     }
 
-    pub(crate) fn holder(&mut self) -> HolderId {
+    /// A new id, and the count by which [`holder_of`](Self::holder_of) finds it again.
+    pub(crate) fn holder(&mut self) -> (HolderId, Option<NonZero<u64>>) {
         self.counter = self.counter.wrapping_add(1);
+        (self.holder_of(self.counter), NonZero::new(self.counter))
+    }
+
+    /// The id that was taken at this count.
+    pub(crate) fn holder_of(&self, count: u64) -> HolderId {
         let mut id = [0; 16];
-        let bytes = self.random.into_iter().chain(self.counter.to_be_bytes());
+        let bytes = self.random.into_iter().chain(count.to_be_bytes());
         id.iter_mut().zip(bytes).for_each(|(to, from)| *to = from);
         HolderId(Id(id))
+    }
+
+    /// A part of this span, to be added where many would do the same thing at the same moment.
+    pub(crate) fn jitter(&mut self, span: Duration) -> Duration {
+        self.counter = self.counter.wrapping_add(1);
+        // The finalizer of SplitMix64 (Steele, Lea, Flood 2014): nobody has to be unable to guess it.
+        let mut mixed = u64::from_be_bytes(self.random) ^ self.counter;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (span / 1024).saturating_mul(u32::try_from(mixed >> 54).unwrap_or(0))
     }
 }

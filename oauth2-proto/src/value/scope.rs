@@ -1,5 +1,6 @@
 //! Scope (RFC 6749 §3.3): a set of tokens that keeps the order in which it was written.
 
+use alloc::boxed::Box;
 use alloc::collections::BTreeSet;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -14,7 +15,7 @@ use crate::error::Misuse;
 ///
 /// See [RFC 6749 §3.3](https://www.rfc-editor.org/rfc/rfc6749#section-3.3).
 #[derive(Clone, Default)]
-pub struct Scope(String);
+pub struct Scope(Box<str>);
 
 impl Scope {
     /// Reads tokens separated by spaces; a repeated token counts once.
@@ -107,7 +108,7 @@ impl Scope {
             }
             joined.push_str(token);
         }
-        Self(joined)
+        Self(joined.into())
     }
 }
 

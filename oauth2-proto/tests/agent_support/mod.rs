@@ -1,5 +1,5 @@
 //! A world for agents: an authorization server in memory that replaces refresh tokens and takes a
-//! second use of one for theft, a clock that a test turns by hand, a store that misbehaves on
+//! second use of one for theft, clocks that a test turns by hand, a store that misbehaves on
 //! request, and an executor that notices when nobody will ever be woken again.
 #![expect(
     clippy::expect_used,
@@ -22,10 +22,10 @@ use std::task::Wake;
 use std::thread::{self, Thread};
 
 use http::{Request, Response};
-use oauth2_proto::agent::{Agent, Host, MemoryStore, Store};
+use oauth2_proto::agent::{Agent, Host, MemoryStore, Record, Store};
 use oauth2_proto::{
-    AccessToken, Authorized, Body, Callback, Client, Error, Lost, Polling, Seed, Server, State,
-    Swapped, Timestamp, Unknown, Version,
+    AccessToken, Authorized, Body, Callback, Client, Error, Lost, Moment, Polling, Seed, Server,
+    State, Swapped, Timestamp, Unknown, Version,
 };
 use rand::{TryCryptoRng, TryRng};
 
@@ -57,13 +57,15 @@ pub(crate) enum Fate {
     PanicsAtOnce,
 }
 
-/// The authorization server, the clock, and the host that connects an agent with both.
+/// The authorization server, the clocks, and the host that connects an agent with both.
 #[derive(Clone)]
 pub(crate) struct World(Arc<Mutex<Inner>>);
 
 struct Inner {
-    now: u64,
-    sleepers: BTreeMap<(u64, u64), Waker>,
+    elapsed: Duration,
+    /// By how much the time of day is ahead of what has elapsed since the beginning, in seconds.
+    ahead: u64,
+    sleepers: BTreeMap<(Duration, u64), Waker>,
     names: u64,
     /// What happens to the next requests; after that they are answered.
     fates: VecDeque<Fate>,
@@ -84,7 +86,8 @@ struct Inner {
 impl World {
     pub(crate) fn new() -> Self {
         Self(Arc::new(Mutex::new(Inner {
-            now: START,
+            elapsed: Duration::ZERO,
+            ahead: 0,
             sleepers: BTreeMap::new(),
             names: 0,
             fates: VecDeque::new(),
@@ -106,27 +109,36 @@ impl World {
         self.inner().fates.extend(fates);
     }
 
-    /// Turns the clock.
+    /// Lets time pass, by both clocks.
     pub(crate) fn pass(&self, seconds: u64) {
+        self.wait(Duration::from_secs(seconds));
+    }
+
+    /// Sets the time of day forward, and nothing else.
+    pub(crate) fn set_forward(&self, seconds: u64) {
+        self.inner().ahead += seconds;
+    }
+
+    fn wait(&self, pause: Duration) {
         let mut inner = self.inner();
-        inner.now += seconds;
-        let later = (inner.now + 1, 0);
+        inner.elapsed += pause;
+        let later = (inner.elapsed + Duration::from_nanos(1), 0);
         let later = inner.sleepers.split_off(&later);
         let due = core::mem::replace(&mut inner.sleepers, later);
         drop(inner);
         due.into_values().for_each(Waker::wake);
     }
 
-    /// Turns the clock to the moment that somebody waits for, if anybody does.
+    /// Turns the clocks to the moment that somebody waits for, if anybody does.
     pub(crate) fn pass_to_next(&self) -> bool {
         let inner = self.inner();
-        let next = inner.sleepers.keys().next().map(|(at, _)| at.saturating_sub(inner.now));
+        let next = inner.sleepers.keys().next().map(|(at, _)| at.saturating_sub(inner.elapsed));
         drop(inner);
-        next.map(|seconds| self.pass(seconds)).is_some()
+        next.map(|pause| self.wait(pause)).is_some()
     }
 
     pub(crate) fn seconds(&self) -> u64 {
-        self.inner().now - START
+        self.inner().elapsed.as_secs()
     }
 
     /// Keeps the server's answers on their way, or lets them arrive.
@@ -166,7 +178,7 @@ impl World {
     }
 
     pub(crate) fn login_with(&self, members: &str) -> Authorized {
-        let (client, now) = (self.client(), self.now());
+        let (client, now) = (self.client(), self.now().time());
         let request = client.authorize("https://app.example/callback");
         let (url, pending) = request.begin(&mut rng(), now).unwrap();
         let (_, state) = url.query_pairs().find(|(name, _)| name == "state").unwrap();
@@ -183,7 +195,7 @@ impl World {
 
     /// A login on a device, just begun, that is polled every five seconds.
     pub(crate) fn device_login(&self) -> Polling {
-        let (client, now) = (self.client(), self.now());
+        let (client, now) = (self.client(), self.now().time());
         let (_, awaiting) = client.device_authorization().begin(&mut rng(), now).unwrap();
         let codes = r#"{"device_code":"d","user_code":"u","verification_uri":"https://as.example/","expires_in":600}"#;
         awaiting.receive(&client, &Response::new(codes), now).unwrap()
@@ -200,14 +212,15 @@ impl World {
     }
 
     /// An agent that shares a store with others.
-    pub(crate) fn open<S: Store>(&self, store: S) -> Agent<Self, S> {
-        Agent::open(self.client(), self.clone(), &mut seed(), store, KEY)
+    pub(crate) fn open<S: Store + Clone>(&self, store: S) -> Agent<Self, S> {
+        Agent::open(self.client(), self.clone(), &mut seed(), store.login(KEY))
     }
 
     /// A store in which such a login is kept.
-    pub(crate) fn store(&self) -> Arc<MemoryStore> {
-        let store = Arc::new(MemoryStore::new());
-        let swapped = block_on(store.swap(KEY, None, Some(&self.login().into())));
+    pub(crate) fn store(&self) -> MemoryStore {
+        let store = MemoryStore::new();
+        let record = Record::of(&self.login().into()).unwrap();
+        let swapped = block_on(store.swap(KEY, None, Some(record)));
         assert!(matches!(swapped, Ok(Swapped::Stored(_))));
         store
     }
@@ -217,7 +230,7 @@ impl World {
         let mut inner = self.inner();
         inner.requests.push(form.clone());
         if form.contains_key("device_code") {
-            let seconds = inner.now - START;
+            let seconds = inner.elapsed.as_secs();
             inner.polls.push(seconds);
             if inner.polls.len() <= inner.undecided {
                 let pending = Response::builder().status(400);
@@ -255,24 +268,28 @@ impl Host for World {
     type Sending = Sending;
     type Sleeping = Sleeping;
 
-    fn send(&self, request: Request<Body>, deadline: Timestamp) -> Sending {
+    fn send(&self, request: Request<Body>, time_out: Duration) -> Sending {
         let mut inner = self.inner();
         let fate = inner.fates.pop_front().unwrap_or(Fate::Answered);
         drop(inner);
         assert!(!matches!(fate, Fate::PanicsAtOnce), "the host panics at once");
         let form = serde_urlencoded::from_bytes(request.body().as_ref()).unwrap();
-        let deadline = self.sleep_until(deadline);
+        let deadline = self.sleep(time_out);
         Sending { world: self.clone(), form: Some(form), fate, answer: None, deadline, pauses: 0 }
     }
 
-    fn sleep_until(&self, at: Timestamp) -> Sleeping {
+    fn sleep(&self, pause: Duration) -> Sleeping {
         let mut inner = self.inner();
         inner.names += 1;
-        Sleeping { world: self.clone(), at: (at.unix_seconds(), inner.names) }
+        // Somebody may be ready to wait for ever.
+        let at = inner.elapsed.saturating_add(pause);
+        Sleeping { world: self.clone(), at: (at, inner.names) }
     }
 
-    fn now(&self) -> Timestamp {
-        Timestamp::from_unix_seconds(self.inner().now)
+    fn now(&self) -> Moment {
+        let inner = self.inner();
+        let ahead = Duration::from_secs(START + inner.ahead);
+        Moment::new(Timestamp::from_unix(inner.elapsed + ahead), inner.elapsed)
     }
 }
 
@@ -345,10 +362,10 @@ impl Future for Sending {
     }
 }
 
-/// A pause by the world's clock.
+/// A pause by the world's clock that only goes on.
 pub(crate) struct Sleeping {
     world: World,
-    at: (u64, u64),
+    at: (Duration, u64),
 }
 
 impl Future for Sleeping {
@@ -356,7 +373,7 @@ impl Future for Sleeping {
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
         let mut inner = self.world.inner();
-        if inner.now >= self.at.0 {
+        if inner.elapsed >= self.at.0 {
             return Poll::Ready(());
         }
         inner.sleepers.insert(self.at, context.waker().clone());
@@ -391,12 +408,12 @@ pub(crate) enum Fault {
 /// A store that pauses in every operation, and misbehaves in the next ones as it is told.
 #[derive(Clone)]
 pub(crate) struct Faulty {
-    pub(crate) store: Arc<MemoryStore>,
+    pub(crate) store: MemoryStore,
     faults: Arc<Mutex<VecDeque<Fault>>>,
 }
 
 impl Faulty {
-    pub(crate) fn new(store: Arc<MemoryStore>) -> Self {
+    pub(crate) fn new(store: MemoryStore) -> Self {
         Self { store, faults: Arc::default() }
     }
 
@@ -426,27 +443,24 @@ impl Faulty {
 type Operation<T> = Pin<Box<dyn Future<Output = Result<T, Unknown>> + Send>>;
 
 impl Store for Faulty {
-    type Loading = Operation<Option<(Version, State)>>;
+    type Loading = Operation<Option<(Version, Record)>>;
     type Swapping = Operation<Swapped>;
 
     fn load(&self, key: &str) -> Self::Loading {
-        let (store, key) = (Arc::clone(&self.store), key.to_owned());
+        let (store, key) = (self.store.clone(), key.to_owned());
         self.operate(async move { store.load(&key).await })
     }
 
-    fn swap(&self, key: &str, expected: Option<Version>, new: Option<&State>) -> Self::Swapping {
-        let (store, key) = (Arc::clone(&self.store), key.to_owned());
-        let new = new.map(|state| serde_json::to_string(state).unwrap());
-        self.operate(async move {
-            let new: Option<State> = new.map(|text| serde_json::from_str(&text).unwrap());
-            store.swap(&key, expected, new.as_ref()).await
-        })
+    fn swap(&self, key: &str, expected: Option<Version>, new: Option<Record>) -> Self::Swapping {
+        let (store, key) = (self.store.clone(), key.to_owned());
+        self.operate(async move { store.swap(&key, expected, new).await })
     }
 }
 
 /// The state in a store.
 pub(crate) fn stored(store: &MemoryStore) -> State {
-    block_on(store.load(KEY)).unwrap().expect("something is stored").1
+    let (_, record) = block_on(store.load(KEY)).unwrap().expect("something is stored");
+    record.state().unwrap()
 }
 
 /// Lets others go first.
@@ -462,7 +476,7 @@ pub(crate) async fn pause() {
     .await;
 }
 
-/// Runs tasks one by one, each only when it was woken. When none is, it turns the clock to what
+/// Runs tasks one by one, each only when it was woken. When none is, it turns the clocks to what
 /// somebody waits for; when nobody waits for the clock either, a wake-up has been lost.
 pub(crate) struct Executor {
     world: World,
@@ -556,7 +570,7 @@ impl Executor {
         }
     }
 
-    /// Runs until every task is done, and turns the clock whenever all wait for it.
+    /// Runs until every task is done, and turns the clocks whenever all wait for them.
     pub(crate) fn run(&mut self) {
         while self.settle() > 0 {
             assert!(self.world.pass_to_next(), "nobody will ever be woken again");
@@ -622,7 +636,7 @@ pub(crate) async fn all<F: Future>(futures: impl IntoIterator<Item = F>) -> Vec<
 /// A pause that is longer than a token may be young, so that it can be given up.
 pub(crate) const OLD_ENOUGH: u64 = 31;
 /// The patience of callers, unless they are told.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(40);
 
 /// Randomness that is none.
 struct Counting(u8);

@@ -78,7 +78,7 @@ fn an_agent_refreshes_saves_tells_whoever_asks_and_attaches_the_new_token() {
 
     let world = World::new();
     let store = world.store();
-    let agent = world.open(Arc::clone(&store));
+    let agent = world.open(store.clone());
     let agent = agent.with_origins(Origins::new(["https://api.example"]).unwrap());
     world.pass(LIFETIME);
     let call = {

@@ -1,4 +1,4 @@
-//! The test world: one client, one hostile authorization server, one clock that a test turns by
+//! The test world: one client, one hostile authorization server, two clocks that a test turns by
 //! hand, and a login in any state in one line.
 #![expect(
     clippy::expect_used,
@@ -18,8 +18,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::{Request, Response};
 use oauth2_proto::{
     Authorized, AwaitingCallback, AwaitingFragment, AwaitingToken, Body, Callback, Challenge,
-    Client, Code, Error, Failed, Lost, Polling, Reason, Refreshing, Server, Session, State, Step,
-    Swapped, Ticket, Timestamp, Unauthorized, Unknown, Version,
+    Client, Code, Error, Failed, Lost, Moment, Polling, Reason, Refreshing, Server, Session, State,
+    Step, Swapped, Ticket, Timestamp, Unauthorized, Unknown, Version,
 };
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -152,7 +152,10 @@ pub(crate) fn sent(session: &mut Session, now: Timestamp) -> (Ticket, Request<Bo
 pub(crate) struct Scenario {
     pub(crate) client: Arc<Client>,
     pub(crate) server: AuthorizationServer,
+    /// The time of day.
     pub(crate) now: Timestamp,
+    /// What has passed on the clock that only goes on.
+    pub(crate) elapsed: Duration,
     pub(crate) rng: StdRng,
 }
 
@@ -162,6 +165,7 @@ impl Scenario {
             client: Arc::new(Client::new(CLIENT_ID, endpoints()).with_secret(SECRET)),
             server: AuthorizationServer::default(),
             now: at(0),
+            elapsed: Duration::ZERO,
             rng: StdRng::seed_from_u64(7),
         }
     }
@@ -180,10 +184,28 @@ impl Scenario {
         world
     }
 
-    /// Lets time pass.
+    /// Lets time pass, by both clocks.
     pub(crate) fn pass(&mut self, seconds: u64) -> Timestamp {
-        self.now = self.now.after(Duration::from_secs(seconds));
+        self.wait(Duration::from_secs(seconds));
         self.now
+    }
+
+    /// The same to the nanosecond; the time of day is in whole seconds.
+    pub(crate) fn wait(&mut self, pause: Duration) {
+        let before = self.elapsed.as_secs();
+        self.elapsed += pause;
+        self.now = self.now.after(Duration::from_secs(self.elapsed.as_secs() - before));
+    }
+
+    /// Sets the time of day, by so many seconds.
+    pub(crate) fn set_clock(&mut self, seconds: i64) {
+        let span = Duration::from_secs(seconds.unsigned_abs());
+        self.now = if seconds < 0 { self.now.before(span) } else { self.now.after(span) };
+    }
+
+    /// This moment, by both clocks.
+    pub(crate) const fn moment(&self) -> Moment {
+        Moment::new(self.now, self.elapsed)
     }
 
     pub(crate) fn begin(&mut self) -> (Url, AwaitingCallback) {

@@ -2,11 +2,12 @@
 #![expect(clippy::expect_used, reason = "a test that cannot go on says why")]
 
 use core::convert::Infallible;
+use core::time::Duration;
 
 use http::{Request, Response};
 use oauth2_proto::{
-    Authorized, AwaitingCallback, AwaitingToken, Body, Client, Code, Failed, Refreshing, Server,
-    Timestamp, Unauthorized,
+    Authorized, AwaitingCallback, AwaitingToken, Body, Client, Code, Failed, Moment, Refreshing,
+    Server, Timestamp, Unauthorized,
 };
 use rand::{TryCryptoRng, TryRng};
 use url::Url;
@@ -21,6 +22,11 @@ pub(crate) const TOKENS: &str = r#"{"access_token":"2YotnFZFEjr1zCsicMWpAA","tok
 /// The moment that lies this many seconds after [`NOW`].
 pub(crate) const fn after(seconds: u64) -> Timestamp {
     Timestamp::from_unix_seconds(NOW.unix_seconds().saturating_add(seconds))
+}
+
+/// That moment, by both clocks of a host that counts from [`NOW`].
+pub(crate) const fn moment(seconds: u64) -> Moment {
+    Moment::new(after(seconds), Duration::from_secs(seconds))
 }
 
 /// Randomness that is none: 0, 1, 2 …, the same on every machine and with every version of `rand`.

@@ -69,7 +69,7 @@ const provider = new Provider(origin, {
   issueRefreshToken: async (ctx, client) => client.grantTypeAllowed('refresh_token'),
   findAccount: async (ctx, id) => ({ accountId: id, claims: async () => ({ sub: id }) }),
   ttl: {
-    AccessToken: 600,
+    AccessToken: settings.access_token_lifetime ?? 600,
     AuthorizationCode: 60,
     ClientCredentials: 600,
     DeviceCode: 600,
@@ -131,6 +131,11 @@ function asked(ctx) {
 
 for (const event of ['authorization.error', 'grant.error', 'server_error', 'revocation.error']) {
   provider.on(event, (ctx, error) => console.error(event, error));
+}
+
+// What a test may want to count.
+for (const event of ['grant.success', 'grant.revoked']) {
+  provider.on(event, (ctx) => console.log('event', event, ctx.oidc.params?.grant_type ?? ''));
 }
 
 // The device code for this user code has expired: nobody has to wait for that.

@@ -1,6 +1,7 @@
 //! How tokens are stored.
 
 use alloc::borrow::Cow;
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
@@ -8,7 +9,7 @@ use url::form_urlencoded;
 
 use super::super::tokens::MOST_RESOURCES;
 use super::super::{
-    Asked, Attempt, Authorized, ForResource, Login, Refreshing, Renewal, Setbacks, Tokens,
+    Asked, Attempt, Authorized, ForResource, Login, Rare, Refreshing, Renewal, Setbacks, Tokens,
 };
 use super::browser::nonce;
 use super::check::{attempt, extras, login, params, resource, scope, secret};
@@ -124,17 +125,22 @@ impl TokensV1<'_> {
 
 impl<'a> From<&'a Authorized> for AuthorizedV1<'a> {
     fn from(state: &'a Authorized) -> Self {
+        let rare = state.rare.as_deref();
         Self {
             login: state.login,
             tokens: (&state.tokens).into(),
-            others: state.others.iter().map(Into::into).collect(),
+            others: state.others().iter().map(Into::into).collect(),
             renewal: state.renewal.as_ref().map(|renewal| match renewal {
                 Renewal::RefreshToken(token) => RenewalV1::RefreshToken(token.expose().into()),
-                Renewal::ClientCredentials(grant) => RenewalV1::ClientCredentials(grant.into()),
+                Renewal::ClientCredentials(grant) => {
+                    RenewalV1::ClientCredentials((&**grant).into())
+                }
             }),
-            full_scope: state.full_scope.as_ref().map(|scope| scope.as_str().into()),
-            nonce: state.nonce.as_ref().map(|nonce| nonce.as_str().into()),
-            kept: state.kept.expose().into(),
+            full_scope: rare
+                .and_then(|rare| rare.full_scope.as_ref())
+                .map(|scope| scope.as_str().into()),
+            nonce: state.nonce().map(Into::into),
+            kept: rare.map_or("", |rare| rare.kept.expose()).into(),
             setbacks: state.setbacks,
         }
     }
@@ -175,17 +181,19 @@ impl TryFrom<AuthorizedV1<'_>> for Authorized {
         Ok(Self {
             login,
             tokens,
-            others,
             renewal: match stored.renewal {
                 Some(RenewalV1::RefreshToken(token)) => Some(Renewal::RefreshToken(secret(token)?)),
                 Some(RenewalV1::ClientCredentials(grant)) => {
-                    Some(Renewal::ClientCredentials(grant.try_into()?))
+                    Some(Renewal::ClientCredentials(Box::new(grant.try_into()?)))
                 }
                 None => None,
             },
-            full_scope: stored.full_scope.map(|text| scope(&text)).transpose()?,
-            nonce: nonce(stored.nonce)?,
-            kept: extras(stored.kept)?,
+            rare: Rare::new(
+                others,
+                stored.full_scope.map(|text| scope(&text)).transpose()?,
+                nonce(stored.nonce)?.map(Box::new),
+                extras(stored.kept)?,
+            ),
             setbacks: stored.setbacks,
         })
     }
@@ -199,13 +207,12 @@ impl<'a> From<&'a Authorized> for V1<'a> {
 
 impl<'a> From<&'a Refreshing> for V1<'a> {
     fn from(state: &'a Refreshing) -> Self {
-        let Asked { scope, params, resource } = &state.asked;
         Self::Refreshing(RefreshingV1 {
             held: (&state.held).into(),
             asked: AskedV1 {
-                scope: scope.as_ref().map(|scope| scope.as_str().into()),
-                params: params.as_str().into(),
-                resource: resource.as_deref().map(Into::into),
+                scope: state.asked.scope().map(|scope| scope.as_str().into()),
+                params: state.asked.params().into(),
+                resource: state.asked.resource().map(Into::into),
             },
             attempt: state.attempt,
         })
@@ -217,14 +224,14 @@ impl TryFrom<RefreshingV1<'_>> for Refreshing {
 
     fn try_from(stored: RefreshingV1<'_>) -> Result<Self, Invalid> {
         let held = Authorized::try_from(stored.held)?;
-        let asked = Asked {
-            scope: stored.asked.scope.map(|text| scope(&text)).transpose()?,
-            params: params(stored.asked.params)?,
-            resource: stored.asked.resource.map(resource).transpose()?,
-        };
-        if let Some(resource) = &asked.resource
-            && !form_urlencoded::parse(asked.params.as_bytes())
-                .any(|(name, value)| name == "resource" && value == resource.as_str())
+        let asked = Asked::new(
+            stored.asked.scope.map(|text| scope(&text)).transpose()?,
+            params(stored.asked.params)?,
+            stored.asked.resource.map(resource).transpose()?,
+        );
+        if let Some(resource) = asked.resource()
+            && !form_urlencoded::parse(asked.params().as_bytes())
+                .any(|(name, value)| name == "resource" && value == resource)
         {
             return Err("a refresh for a resource that it does not ask for");
         }
